@@ -1,0 +1,106 @@
+"""Connects to Ray: in this process, or at the address of a running cluster."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.environment import QUIET, quiet_environment
+from search_spaces.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where a sweep runs and what is there."""
+
+    name: str
+    cpus: float
+    gpus: float
+    nodes: int
+
+
+def connect(cluster: str, *, address: str | None, gpus: int | None, cpus: int | None = None) -> Cluster:
+    """Join Ray; raises StudyError before anything starts if what was asked for is not there.
+
+    `local` starts Ray in this process, on loopback, with the GPUs it sees (`gpus` = 0 forbids them, another number
+    demands that many). `gpu` joins the cluster at `address` or RAY_ADDRESS and demands a GPU.
+    """
+    quiet_environment()
+    os.environ["RAY_raylet_start_wait_time_s"] = "240"
+    if cluster == "gpu":
+        return _join(address or os.environ.get("RAY_ADDRESS"))
+    seen = _gpus_here()
+    if gpus is not None and gpus > seen:
+        raise StudyError(f"GPUS={gpus}: this machine shows {seen} GPUs; ask for at most that many, or GPUS=0 for the CPU.")
+    return _start(cpus or os.cpu_count() or 1, seen if gpus is None else gpus)
+
+
+def disconnect() -> None:
+    """Leave Ray; a cluster that this process started ends with it."""
+    import ray
+
+    ray.shutdown()
+
+
+def _join(address: str | None) -> Cluster:
+    if not address:
+        raise StudyError(
+            "CLUSTER=gpu: no cluster is named; give ADDRESS=<host>:6379 or set RAY_ADDRESS, or use CLUSTER=local."
+        )
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": dict(QUIET)}, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StudyError(f"ADDRESS={address}: no Ray cluster answers there ({first}); start it or mend the address.") from None
+    found = _describe("gpu")
+    if found.gpus == 0:
+        disconnect()
+        raise StudyError(
+            f"CLUSTER=gpu: the cluster at {address} has {found.nodes} nodes, {found.cpus:g} CPUs and no GPU; "
+            "join GPU nodes to it, or use CLUSTER=local."
+        )
+    return found
+
+
+def _start(cpus: int, gpus: int) -> Cluster:
+    # A local ray.init would create a token file and turn tokens on for the user's later clusters.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    import ray
+
+    ray.init(
+        num_cpus=cpus,
+        num_gpus=gpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=100 * 2**20,
+        _node_ip_address="127.0.0.1",
+        _temp_dir=_short_folder(),
+    )
+    return _describe("local")
+
+
+def _describe(name: str) -> Cluster:
+    import ray
+
+    there = ray.cluster_resources()
+    nodes = sum(1 for node in ray.nodes() if node["Alive"])
+    return Cluster(name, there.get("CPU", 0.0), there.get("GPU", 0.0), nodes)
+
+
+def _gpus_here() -> int:
+    """GPUs that this process may use, without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([number for number in visible.split(",") if number.strip() not in {"", "-1"}])
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
+def _short_folder() -> str:
+    """Ray's sockets need a path of at most 107 bytes."""
+    base = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    return str(Path(base) / f"ray-{os.getuid()}")

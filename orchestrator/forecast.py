@@ -1,0 +1,72 @@
+"""How long jobs take: measured medians where there are any, a rough model where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from search_spaces.backbones import BACKBONES
+from search_spaces.jobs import Job
+from search_spaces.study import ClassificationArm, DetectionArm, RadiomicsArm, StudySpec
+
+# Core-seconds on one CPU core; rough figures from the demo study, `osteogrid plan` prints what follows from them.
+_PER_JOB = {"features": 2.0, "pretrain": 3.0, "tune": 2.0, "fit": 2.0, "predict": 1.2}
+_DETECTOR_START = 4.0
+_PER_IMAGE_EPOCH_AT_64_PIXELS = 0.0035
+_PER_REGION_FEATURES = 0.4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many images a forecast counts with: per center and per corpus."""
+
+    images: Mapping[str, int]
+
+    def of(self, name: str) -> int:
+        """Images of a center or corpus; 100 if unknown."""
+        return self.images.get(name, 100)
+
+
+def estimate(study: StudySpec, job: Job, sizes: Sizes) -> float:
+    """Core-seconds of a job on a CPU, roughly."""
+    arm = next(arm for arm in study.arms if arm.name == job.arm)
+    seconds = _PER_JOB[job.kind]
+    if isinstance(arm, RadiomicsArm):
+        return seconds + (_PER_REGION_FEATURES * sizes.of(job.center or "") if job.kind == "features" else 0.0)
+    if isinstance(arm, DetectionArm):
+        seconds += _DETECTOR_START if job.kind != "predict" else _DETECTOR_START / 4
+    return seconds + max(job.epochs, 0) * _images(study, job, sizes) * _per_image(study, arm, job)
+
+
+def longest_paths(jobs: Iterable[Job]) -> dict[str, float]:
+    """For each job the length of the chain of work that waits for it, itself included."""
+    jobs = list(jobs)
+    weight = {job.key: _PER_JOB[job.kind] + job.epochs * (2.0 if job.task == "detection" else 1.0) for job in jobs}
+    waiting: dict[str, list[str]] = {}
+    for job in jobs:
+        for need in (*job.needs, *job.trials):
+            waiting.setdefault(need, []).append(job.key)
+    lengths: dict[str, float] = {}
+
+    def length(key: str) -> float:
+        if key not in lengths:
+            lengths[key] = weight[key] + max((length(after) for after in waiting.get(key, ())), default=0.0)
+        return lengths[key]
+
+    return {job.key: length(job.key) for job in jobs}
+
+
+def _images(study: StudySpec, job: Job, sizes: Sizes) -> int:
+    if job.kind == "pretrain":
+        return sizes.of(job.pretraining)
+    total = sum(sizes.of(name) for name in study.cohort.development)
+    return round(total * (1 - study.split.reserve))
+
+
+def _per_image(study: StudySpec, arm: ClassificationArm | DetectionArm, job: Job) -> float:
+    backbone = BACKBONES[job.backbone]
+    size = (
+        study.corpora[job.pretraining].image_size if job.kind == "pretrain" else arm.image_size or backbone.input_size
+    )
+    share = 0.35 if job.init == "frozen" else 1.0
+    return _PER_IMAGE_EPOCH_AT_64_PIXELS * backbone.relative_cost * (size / 64) ** 2 * share

@@ -1,0 +1,69 @@
+"""One Ray Tune run over the jobs that are left; failures are recorded and the rest goes on."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator.progress import Progress
+from orchestrator.schedule import Schedule
+from orchestrator.search import Payload, StudySearcher
+from search_spaces.jobs import Job
+
+
+def run(
+    schedule: Schedule,
+    assign: Callable[[Job], Payload],
+    is_published: Callable[[str], bool],
+    progress: Progress,
+    *,
+    limit: int | None = None,
+) -> None:
+    """Run the schedule to its end on the connected Ray cluster; what became of each job is in the schedule."""
+    # A Searcher otherwise keeps a single pending trial, and Tune reads this before it is built.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(int(schedule.capacity.cpus) + 2)
+    from ray import tune
+
+    from trainables.entry import run_job
+
+    searcher = StudySearcher(schedule, assign, is_published, progress, limit=limit)
+    with tempfile.TemporaryDirectory(prefix="tune-") as folder, _quiet_tune():
+        tuner = tune.Tuner(
+            tune.with_resources(run_job, _resources),
+            tune_config=tune.TuneConfig(search_alg=searcher, num_samples=-1, reuse_actors=True, metric=None),
+            run_config=tune.RunConfig(
+                storage_path=str(Path(folder)),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=2),
+            ),
+        )
+        with progress:
+            tuner.fit()
+
+
+def _resources(config: dict[str, Any]) -> Any:
+    from ray import tune
+
+    bundle = {"CPU": config["cpus"]} | ({"GPU": config["gpu"]} if config["gpu"] else {})
+    return tune.PlacementGroupFactory([bundle])
+
+
+@contextmanager
+def _quiet_tune() -> Iterator[None]:
+    """Tune logs one line per trial about files that our own records replace."""
+    import logging
+
+    loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,149 @@
+"""Which job may run next: needs, the seal, capacity, retries. No Ray in here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.forecast import longest_paths
+from orchestrator.resources import Capacity, Shape
+from search_spaces.jobs import Job
+
+MAX_TRIES = 3
+"""A job whose process or node was lost is tried so often; one that raised an error is not tried again."""
+
+
+class State(StrEnum):
+    """Where a job stands in this run."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+SETTLED = {State.FINISHED, State.FAILED, State.BLOCKED}
+
+
+@dataclass
+class Schedule:
+    """The jobs of one run and how far each has come.
+
+    `settled_elsewhere`: locked replicates that this run does not contain but that are finished or failed for good.
+    """
+
+    jobs: Mapping[str, Job]
+    shapes: Mapping[str, Shape]
+    capacity: Capacity
+    finished: Collection[str] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    locked_fits: Collection[str] = ()
+    settled_elsewhere: Collection[str] = ()
+    states: dict[str, State] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.states = {key: State.FINISHED if key in self.finished else State.WAITING for key in self.jobs}
+        self._settled_before = set(self.finished) | set(self.settled_elsewhere)
+        paths = longest_paths(self.jobs.values())
+        self._order = sorted(self.jobs, key=lambda key: -paths[key])
+        for key, reason in self.failed.items():
+            if self.states.get(key) is State.WAITING:
+                self.fail(key, reason)
+
+    def next(self) -> Job | None:
+        """Start the most urgent job that is ready and fits; None if there is none at this moment."""
+        free = self.capacity.minus(self.shapes[key] for key in self.running)
+        seal_open = self.seal_is_open
+        for key in self._order:
+            job = self.jobs[key]
+            if self.states[key] is State.WAITING and free.holds(self.shapes[key]) and self._is_ready(job, seal_open):
+                self.states[key] = State.RUNNING
+                self.tries[key] = self.tries.get(key, 0) + 1
+                return job
+        return None
+
+    @property
+    def running(self) -> list[str]:
+        """Keys of the jobs that run now."""
+        return [key for key, state in self.states.items() if state is State.RUNNING]
+
+    @property
+    def seal_is_open(self) -> bool:
+        """Whether every locked replicate is finished or failed for good."""
+        return all(key in self._settled_before or self.states.get(key) in SETTLED for key in self.locked_fits)
+
+    def finish(self, key: str) -> None:
+        """A job has a published result."""
+        self.states[key] = State.FINISHED
+        self.reasons.pop(key, None)
+
+    def lose(self, key: str, reason: str) -> None:
+        """A job's process or node was lost: try again, a few times."""
+        if self.tries[key] < MAX_TRIES:
+            self.states[key] = State.WAITING
+        else:
+            self.fail(key, f"{reason} ({MAX_TRIES} tries)")
+
+    def fail(self, key: str, reason: str) -> None:
+        """A job failed for good; what needs it is blocked."""
+        self.states[key] = State.FAILED
+        self.reasons[key] = reason
+        self._block_dependents()
+
+    def count(self, state: State) -> int:
+        """How many jobs are in a state."""
+        return sum(1 for other in self.states.values() if other is state)
+
+    def held(self) -> list[Job]:
+        """External predictions that wait for locked replicates which this run does not contain."""
+        if self.seal_is_open:
+            return []
+        return [job for key, job in self.jobs.items() if job.sealed and self.states[key] is State.WAITING]
+
+    def _is_ready(self, job: Job, seal_open: bool) -> bool:
+        if job.sealed and not seal_open:
+            return False
+        if any(self._state(key) is not State.FINISHED for key in job.needs):
+            return False
+        return all(self._state(key) in SETTLED for key in job.trials)
+
+    def _state(self, key: str) -> State:
+        return self.states.get(key, State.FINISHED if key in self.finished else State.WAITING)
+
+    def _block_dependents(self) -> None:
+        """Mark everything blocked that can no longer get what it needs."""
+        changed = True
+        while changed:
+            changed = False
+            for key, job in self.jobs.items():
+                lost = self._why_blocked(job) if self.states[key] is State.WAITING else None
+                if lost:
+                    self.states[key], self.reasons[key], changed = State.BLOCKED, lost, True
+
+    def _why_blocked(self, job: Job) -> str | None:
+        lost = [key for key in job.needs if self._state(key) in {State.FAILED, State.BLOCKED}]
+        if lost:
+            return f"needs {_name(self.jobs, lost[0])}"
+        if job.trials and all(self._state(key) in {State.FAILED, State.BLOCKED} for key in job.trials):
+            return "none of its tuning trials finished"
+        return None
+
+
+def _name(jobs: Mapping[str, Job], key: str) -> str:
+    return jobs[key].name if key in jobs else key
+
+
+def close_over_needs(wanted: Iterable[Job], jobs: Mapping[str, Job]) -> dict[str, Job]:
+    """The wanted jobs and everything that they need, in the order of the study."""
+    keys: set[str] = set()
+    stack = [job.key for job in wanted]
+    while stack:
+        key = stack.pop()
+        if key not in keys:
+            keys.add(key)
+            stack.extend((*jobs[key].needs, *jobs[key].trials))
+    return {key: job for key, job in jobs.items() if key in keys}

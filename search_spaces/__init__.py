@@ -1,0 +1,1 @@
+"""What can be run: studies, grids, jobs and catalogues, as plain data."""

@@ -1,0 +1,68 @@
+"""What goes into a key: exactly what a job reads, nothing about where or how fast it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from search_spaces.backbones import BACKBONES
+from search_spaces.grid import Cell
+from search_spaces.study import Arm, ClassificationArm, Corpus, DetectionArm, RadiomicsArm, StudySpec
+
+UNKNOWN: Mapping[str, str] = {"images": "?", "labels": "?", "boxes": "?"}
+"""Stands for a center that has not been ingested yet."""
+
+
+def cell_recipe(arm: Arm, cell: Cell, source: str | None) -> dict[str, Any]:
+    """How one cell turns images into scores; the arm's name is not in it."""
+    recipe = {
+        "task": arm.task,
+        "backbone": cell.backbone,
+        "init": cell.init,
+        "source": source,
+        "labels": {"positive": sorted(arm.labels.positive), "negative": sorted(arm.labels.negative)},
+    }
+    if isinstance(arm, ClassificationArm):
+        margin = arm.margin if arm.region == "box" else 0.0
+        return {**recipe, "region": arm.region, "margin": margin, "image_size": image_size(arm, cell.backbone)}
+    if isinstance(arm, DetectionArm):
+        return {**recipe, "negatives": arm.negatives, "image_size": arm.image_size}
+    return {**recipe, "margin": arm.margin}
+
+
+def image_size(arm: ClassificationArm, backbone: str) -> int:
+    """Network input in pixels: the arm's, or the backbone's own."""
+    return arm.image_size or BACKBONES[backbone].input_size
+
+
+def development_inputs(study: StudySpec, arm: Arm, prints: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """What training reads of each development center: images, labels and, where used, boxes."""
+    kinds = (
+        ("images", "labels", "boxes") if _reads_boxes(arm) or isinstance(arm, DetectionArm) else ("images", "labels")
+    )
+    return {name: {kind: prints.get(name, UNKNOWN)[kind] for kind in kinds} for name in study.cohort.development}
+
+
+def region_inputs(arm: Arm, center: str, prints: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """What prediction reads of a center: images, and boxes where regions come from them; never labels."""
+    kinds = ("images", "boxes") if _reads_boxes(arm) else ("images",)
+    return {kind: prints.get(center, UNKNOWN)[kind] for kind in kinds}
+
+
+def pretrain_recipe(task: str, cell: Cell, corpus: Corpus, prints: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """How a backbone is trained on a corpus; no fold and no development center in it."""
+    kinds = ("images", "labels", "boxes") if task == "detection" else ("images", "labels")
+    found = prints.get(cell.pretraining, UNKNOWN)
+    epochs = corpus.epochs if task != "detection" else corpus.detection_epochs or corpus.epochs
+    return {
+        "task": task,
+        "backbone": cell.backbone,
+        "corpus": {kind: found[kind] for kind in kinds},
+        "epochs": epochs,
+        "image_size": corpus.image_size,
+        "seed": corpus.seed,
+    }
+
+
+def _reads_boxes(arm: Arm) -> bool:
+    return isinstance(arm, RadiomicsArm) or (isinstance(arm, ClassificationArm) and arm.region == "box")

@@ -1,0 +1,291 @@
+"""A study: one YAML file, read into frozen types before anything is booked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from search_spaces.errors import StudyError
+from search_spaces.explain import explain
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+Init = Literal["scratch", "transfer", "frozen"]
+CommercialUse = Literal["yes", "no", "unknown"]
+
+
+class Part(BaseModel):
+    """A piece of a study: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phantom(Part):
+    """Synthetic radiographs, written as real files where the data folder is still empty."""
+
+    patients: PositiveInt = 60
+    """Patients per center."""
+    height: Annotated[int, Field(ge=64, le=4096)] = 256
+    difficulty: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """0: lesions at full contrast and no center shift; 1: faint lesions and strong center effects."""
+    prevalence: Fraction = 0.4
+    """Share of patients with a malignant lesion; the others are benign and normal in equal parts."""
+    seed: int = 0
+
+
+class PhantomCorpus(Part):
+    """Synthetic pretraining images: chest radiographs with boxes, or natural-looking pictures."""
+
+    kind: Literal["chest", "natural"]
+    images: PositiveInt = 400
+    height: Annotated[int, Field(ge=32, le=4096)] = 96
+    seed: int = 0
+
+
+class Cohort(Part):
+    """The hospitals of a study: where models are made, and where they are only tested."""
+
+    data: str
+    """Folder with one sub-folder per center, relative to where the command runs."""
+    development: Names
+    external: tuple[Name, ...] = ()
+    patient_ids: Literal["per_center", "shared"] = "per_center"
+    phantom: Phantom | None = None
+
+    @model_validator(mode="after")
+    def _centers_differ(self) -> Self:
+        both = set(self.development) & set(self.external)
+        if both:
+            raise ValueError(f"center {min(both)!r} is both development and external; keep it in one of the two")
+        return self
+
+    @property
+    def centers(self) -> tuple[str, ...]:
+        """All centers, development first."""
+        return self.development + self.external
+
+
+class Preprocessing(Part):
+    """What is stored of a radiograph: everything that shapes the pixel store."""
+
+    size: Annotated[int, Field(ge=32, le=4096)] = 512
+    """Longest side of the stored image in pixels; smaller images are never enlarged."""
+
+
+class KFold(Part):
+    """Patient-grouped stratified folds; the reserve is set aside before."""
+
+    kind: Literal["kfold"] = "kfold"
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    reserve: Annotated[float, Field(ge=0, lt=0.9)] = 0.2
+    seed: int = 0
+
+
+class Holdout(Part):
+    """One training and one validation part; the reserve is set aside before."""
+
+    kind: Literal["holdout"]
+    validation: Fraction = 0.2
+    reserve: Annotated[float, Field(ge=0, lt=0.9)] = 0.2
+    seed: int = 0
+
+    @property
+    def folds(self) -> int:
+        """A hold-out is one fold."""
+        return 1
+
+
+Split = Annotated[KFold | Holdout, Field(discriminator="kind")]
+
+
+class Labels(Part):
+    """Which labels of labels.csv count as positive and negative; all others are left out and counted."""
+
+    positive: Names
+    negative: Names
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        both = set(self.positive) & set(self.negative)
+        if both:
+            raise ValueError(f"label {min(both)!r} is both positive and negative")
+        return self
+
+
+class Grid(Part):
+    """The axes whose product is an arm's cells."""
+
+    backbone: Names
+    pretraining: Names
+    init: Annotated[tuple[Init, ...], Field(min_length=1)]
+
+
+class Tune(Part):
+    """Hyperparameter search: the same budget for every cell of the arm."""
+
+    trials: Annotated[int, Field(ge=0, le=1000)] = 16
+    epochs: PositiveInt = 20
+    parallel: PositiveInt = 4
+    """Trials asked at a time; part of the recipe, because the sampler learns between batches."""
+
+
+class Fit(Part):
+    """The replicates of a cell: folds x seeds."""
+
+    epochs: PositiveInt = 50
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+
+
+class Resources(Part):
+    """What one training job of the arm occupies on a GPU node; without a GPU every job takes one CPU."""
+
+    gpu: Literal[1, 0.5, 0.25] = 1
+    cpus: PositiveInt = 4
+
+
+class ClassificationArm(Part):
+    """One network per replicate that reads a region or the whole radiograph."""
+
+    task: Literal["classification"]
+    name: Name = "classification"
+    labels: Labels
+    region: Literal["box", "image"] = "image"
+    margin: Annotated[float, Field(ge=0, le=2)] = 0.2
+    """Share of the box added on every side; unused for whole images."""
+    image_size: Annotated[int, Field(ge=16, le=2048)] | None = None
+    """Network input in pixels; the backbone's own size if left out."""
+    grid: Grid
+    tune: Tune = Tune()
+    fit: Fit = Fit()
+    resources: Resources = Resources()
+
+
+class DetectionArm(Part):
+    """A detector that boxes lesions of the positive labels; the image score is the highest confidence."""
+
+    task: Literal["detection"]
+    name: Name = "detection"
+    labels: Labels
+    negatives: Literal["class", "background"] = "background"
+    """Boxes of the negative labels: a second class, or not annotated at all."""
+    image_size: Annotated[int, Field(ge=32, le=2048, multiple_of=32)] = 640
+    grid: Grid
+    tune: Tune = Tune()
+    fit: Fit = Fit()
+    resources: Resources = Resources()
+
+
+class RadiomicsArm(Part):
+    """mirp features of the box and an ElasticNet logistic regression: the baseline."""
+
+    task: Literal["radiomics"]
+    name: Name = "radiomics"
+    labels: Labels
+    margin: Annotated[float, Field(ge=0, le=2)] = 0.0
+    fit: Fit = Fit(epochs=1)
+    resources: Resources = Resources(cpus=1)
+
+
+Arm = Annotated[ClassificationArm | DetectionArm | RadiomicsArm, Field(discriminator="task")]
+
+
+class Corpus(Part):
+    """Images on which `pretrain` jobs of this study train backbones."""
+
+    data: str
+    """A center-like folder (labels.csv, boxes.csv) or a folder of class folders."""
+    layout: Literal["labels", "class_folders"] = "labels"
+    limit: PositiveInt | None = None
+    """At most so many images, the same number of each class, chosen by seed."""
+    phantom: PhantomCorpus | None = None
+    epochs: PositiveInt = 10
+    detection_epochs: PositiveInt | None = None
+    """Epochs of a detector's pretraining; as `epochs` if left out."""
+    image_size: Annotated[int, Field(ge=16, le=2048)] = 96
+    seed: int = 0
+    modality: str = "unknown"
+    anatomy: str = "unknown"
+    license: str = "unknown"
+    commercial_use: CommercialUse = "unknown"
+    from_centers: tuple[str, ...] = ()
+    """Public sources the corpus was drawn from, so that the leakage check can name them."""
+
+
+class Primary(Part):
+    """The contrasts the study was made for; Holm is applied within them."""
+
+    metric: Literal["auc"] = "auc"
+    on: Literal["external", "reserve"] = "external"
+    comparisons: tuple[tuple[str, str], ...] = ()
+    """Pairs of pretraining sources, or of cells written arm/backbone-pretraining-init."""
+
+
+class SensitivityAtLeast(Part):
+    """The highest threshold whose sensitivity reaches the value."""
+
+    sensitivity: Fraction
+
+
+class SpecificityAtLeast(Part):
+    """The lowest threshold whose specificity reaches the value."""
+
+    specificity: Fraction
+
+
+Threshold = SensitivityAtLeast | SpecificityAtLeast | Literal["youden"]
+
+
+class Analysis(Part):
+    """What will be computed, fixed before an external center is opened."""
+
+    unit: Literal["patient"] = "patient"
+    primary: Primary = Primary()
+    thresholds: tuple[Threshold, ...] = (
+        SensitivityAtLeast(sensitivity=0.9),
+        SpecificityAtLeast(specificity=0.9),
+        "youden",
+    )
+
+
+class StudySpec(Part):
+    """One study file."""
+
+    name: Name
+    description: str = ""
+    cohort: Cohort
+    preprocessing: Preprocessing = Preprocessing()
+    split: Split = KFold()
+    corpora: dict[Name, Corpus] = {}
+    weights: str = "weights"
+    """Folder of pretrained files: <weights>/<source>/<backbone>.safetensors (or .pth, .pt)."""
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+    analysis: Analysis = Analysis()
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two arms are called {twice[0]!r}; give one of them another `name`")
+        return self
+
+
+def load_study(path: Path | str) -> StudySpec:
+    """Read a study file; raises StudyError with file, field, value and what is allowed."""
+    path = Path(path)
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: there is no such study file; the shipped ones are in studies/.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise StudyError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); mend the file.") from None
+    if not isinstance(raw, dict):
+        raise StudyError(f"{path}: holds {type(raw).__name__}, a study is a mapping with name, cohort and arms.")
+    try:
+        return StudySpec.model_validate(raw)
+    except ValidationError as error:
+        raise StudyError(explain(path, raw, error, StudySpec)) from None
