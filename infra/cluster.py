@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.environment import QUIET, quiet_environment
-from search_spaces.errors import StudyError
+from search_spaces.errors import StudyError, nearest
+
+CLUSTERS = ("local", "gpu")
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,27 @@ def connect(cluster: str, *, address: str | None, gpus: int | None, cpus: int | 
     `local` starts Ray in this process, on loopback, with the GPUs it sees (`gpus` = 0 forbids them, another number
     demands that many). `gpu` joins the cluster at `address` or RAY_ADDRESS and demands a GPU.
     """
+    check_request(cluster, address=address, gpus=gpus)
     quiet_environment()
     os.environ["RAY_raylet_start_wait_time_s"] = "240"
     if cluster == "gpu":
-        return _join(address or os.environ.get("RAY_ADDRESS"))
+        return _join(address or os.environ["RAY_ADDRESS"])
+    return _start(cpus or os.cpu_count() or 1, _gpus_here() if gpus is None else gpus)
+
+
+def check_request(cluster: str, *, address: str | None, gpus: int | None) -> None:
+    """What can be refused without starting or joining anything; raises StudyError."""
+    if cluster not in CLUSTERS:
+        raise StudyError(f"CLUSTER={cluster}: unknown.{nearest(cluster, CLUSTERS)} Allowed: {', '.join(CLUSTERS)}.")
+    if cluster == "gpu" and not (address or os.environ.get("RAY_ADDRESS")):
+        raise StudyError(
+            "CLUSTER=gpu: no cluster is named; give ADDRESS=<host>:6379 or set RAY_ADDRESS, or use CLUSTER=local."
+        )
     seen = _gpus_here()
-    if gpus is not None and gpus > seen:
-        raise StudyError(f"GPUS={gpus}: this machine shows {seen} GPUs; ask for at most that many, or GPUS=0 for the CPU.")
-    return _start(cpus or os.cpu_count() or 1, seen if gpus is None else gpus)
+    if cluster == "local" and gpus is not None and gpus > seen:
+        raise StudyError(
+            f"GPUS={gpus}: this machine shows {seen} GPUs; ask for at most that many, or GPUS=0 for the CPU."
+        )
 
 
 def disconnect() -> None:
@@ -44,18 +59,16 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def _join(address: str | None) -> Cluster:
-    if not address:
-        raise StudyError(
-            "CLUSTER=gpu: no cluster is named; give ADDRESS=<host>:6379 or set RAY_ADDRESS, or use CLUSTER=local."
-        )
+def _join(address: str) -> Cluster:
     import ray
 
     try:
         ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": dict(QUIET)}, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StudyError(f"ADDRESS={address}: no Ray cluster answers there ({first}); start it or mend the address.") from None
+        raise StudyError(
+            f"ADDRESS={address}: no Ray cluster answers there ({first}); start it or mend the address."
+        ) from None
     found = _describe("gpu")
     if found.gpus == 0:
         disconnect()

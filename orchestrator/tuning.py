@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,11 +54,14 @@ def select(told: Mapping[int, Told], task: str) -> dict[str, Any]:
 
 def near_bound(task: str, chosen: Mapping[str, Any]) -> list[str]:
     """Names of hyperparameters whose choice lies within 5 % of a bound of their range."""
-    return [
-        name
-        for name, space in SPACES[task].items()
-        if isinstance(space, Float) and name in chosen and not 0.05 <= space.position(chosen[name]) <= 0.95
-    ]
+    floats = {name: space for name, space in SPACES[task].items() if isinstance(space, Float) and name in chosen}
+    return [name for name, space in floats.items() if not 0.05 <= _position(space, chosen[name]) <= 0.95]
+
+
+def _position(space: Float, value: float) -> float:
+    """Where a value lies between the bounds, 0 to 1, on the scale that is sampled."""
+    low, high, at = (math.log(x) if space.log else x for x in (space.low, space.high, value))
+    return (at - low) / (high - low)
 
 
 def _study_after(task: str, cell_key: str, first: int, told: Mapping[int, Told]) -> optuna.Study:
@@ -67,7 +71,7 @@ def _study_after(task: str, cell_key: str, first: int, told: Mapping[int, Told])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constant_liar: parallel trials differ
         sampler = optuna.samplers.TPESampler(
-            seed=int(f"{cell_key}"[:8], 16) + first, n_startup_trials=4, constant_liar=True
+            seed=(int(cell_key[:8], 16) + first) % 2**32, n_startup_trials=4, constant_liar=True
         )
     study = optuna.create_study(direction="maximize", sampler=sampler)
     space = _distributions(task)

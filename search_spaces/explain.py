@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,10 +17,29 @@ _TAGS = {"kind", "task"}
 def explain(path: Path, raw: dict[str, Any], error: ValidationError, model: type[BaseModel]) -> str:
     """The first finding as one sentence, and how many more there are."""
     findings = error.errors(include_url=False)
-    first = findings[0]
-    field = ".".join(str(part) for part in first["loc"])
+    first = next((finding for finding in findings if _is_misspelt(dict(finding), model)), None)
+    # A misspelt key is also a missing one, and what the user can see is the misspelling.
+    first = first or next((finding for finding in findings if finding["type"] != "extra_forbidden"), findings[0])
+    field = ".".join(str(part) for part in _as_written(first["loc"], raw))
     rest = f" ({len(findings) - 1} more like this after it.)" if len(findings) > 1 else ""
     return f"{path}: {_sentence(field, dict(first), model)}{rest}"
+
+
+def _is_misspelt(finding: dict[str, Any], model: type[BaseModel]) -> bool:
+    """An unknown key, and not one that only another alternative of a union knows."""
+    loc = finding["loc"]
+    return finding["type"] == "extra_forbidden" and loc[-1] not in _fields_at(model, loc[:-1])
+
+
+def _as_written(loc: tuple[Any, ...], raw: Any) -> Iterator[Any]:
+    """The parts of a place that stand in the file; pydantic puts the chosen kind of a union between them."""
+    for number, part in enumerate(loc):
+        is_there = isinstance(raw, list) and isinstance(part, int) or isinstance(raw, dict) and part in raw
+        if is_there:
+            raw = raw[part]
+            yield part
+        elif number == len(loc) - 1:
+            yield part
 
 
 def _sentence(field: str, finding: dict[str, Any], model: type[BaseModel]) -> str:

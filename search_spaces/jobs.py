@@ -9,16 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from search_spaces.grid import Cell, Expansion
-from search_spaces.pretraining import NONE, weights_file
-from search_spaces.recipes import cell_recipe, development_inputs, pretrain_recipe, region_inputs
+from search_spaces.pretraining import NONE, weights_file, weights_sha256
+from search_spaces.recipes import Fingerprints, cell_recipe, development_inputs, pretrain_recipe, region_inputs
 from search_spaces.study import Arm, RadiomicsArm, StudySpec
 
 RESULT_VERSION = 1
 """Raised when the code of a job changes what it computes; old results are then computed anew."""
 
 Kind = Literal["features", "pretrain", "tune", "fit", "predict"]
-Fingerprints = Mapping[str, Mapping[str, str]]
-"""Center or corpus -> {images, labels, boxes} -> content hash."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,7 @@ def _source(study: StudySpec, cell: Cell, shared: Mapping[str, Job]) -> str | No
     if cell.pretraining in shared:
         return shared[cell.pretraining].key
     path = weights_file(study, cell.pretraining, cell.backbone)
-    if path is None:
-        return "missing"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return "missing" if path is None else weights_sha256(path)
 
 
 def _features(study: StudySpec, arm: RadiomicsArm, prints: Fingerprints) -> dict[str, Job]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +64,12 @@ def weights_file(study: StudySpec, source: str, backbone: str) -> Path | None:
     return next((path for path in candidates if path.exists()), None)
 
 
+def weights_sha256(path: Path) -> str:
+    """Hex sha256 of a weights file; read once as long as its size and time stay the same."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
 def expected_file(study: StudySpec, source: str, backbone: str) -> Path:
     """Where a missing file is expected."""
     return Path(study.weights) / source / f"{backbone}.safetensors"
@@ -76,6 +84,12 @@ def normalization(source: str, backbone: str) -> dict[str, tuple[float, ...]] | 
         # tv_in1k's inception_v3 is the one torchvision model that was trained on [-1, 1].
         return {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
     return {"mean": entry.mean, "std": entry.std}
+
+
+@functools.cache
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folders(study: StudySpec) -> list[str]:

@@ -9,8 +9,8 @@ from search_spaces.backbones import BACKBONES
 from search_spaces.grid import Cell
 from search_spaces.study import Arm, ClassificationArm, Corpus, DetectionArm, RadiomicsArm, StudySpec
 
-UNKNOWN: Mapping[str, str] = {"images": "?", "labels": "?", "boxes": "?"}
-"""Stands for a center that has not been ingested yet."""
+Fingerprints = Mapping[str, Mapping[str, str]]
+"""Center or corpus -> {images, labels, boxes} -> content hash."""
 
 
 def cell_recipe(arm: Arm, cell: Cell, source: str | None) -> dict[str, Any]:
@@ -35,29 +35,28 @@ def image_size(arm: ClassificationArm, backbone: str) -> int:
     return arm.image_size or BACKBONES[backbone].input_size
 
 
-def development_inputs(study: StudySpec, arm: Arm, prints: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def development_inputs(study: StudySpec, arm: Arm, prints: Fingerprints) -> dict[str, Any]:
     """What training reads of each development center: images, labels and, where used, boxes."""
     kinds = (
         ("images", "labels", "boxes") if _reads_boxes(arm) or isinstance(arm, DetectionArm) else ("images", "labels")
     )
-    return {name: {kind: prints.get(name, UNKNOWN)[kind] for kind in kinds} for name in study.cohort.development}
+    return {name: _content(name, kinds, prints) for name in study.cohort.development}
 
 
-def region_inputs(arm: Arm, center: str, prints: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def region_inputs(arm: Arm, center: str, prints: Fingerprints) -> dict[str, str]:
     """What prediction reads of a center: images, and boxes where regions come from them; never labels."""
     kinds = ("images", "boxes") if _reads_boxes(arm) else ("images",)
-    return {kind: prints.get(center, UNKNOWN)[kind] for kind in kinds}
+    return _content(center, kinds, prints)
 
 
-def pretrain_recipe(task: str, cell: Cell, corpus: Corpus, prints: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def pretrain_recipe(task: str, cell: Cell, corpus: Corpus, prints: Fingerprints) -> dict[str, Any]:
     """How a backbone is trained on a corpus; no fold and no development center in it."""
     kinds = ("images", "labels", "boxes") if task == "detection" else ("images", "labels")
-    found = prints.get(cell.pretraining, UNKNOWN)
     epochs = corpus.epochs if task != "detection" else corpus.detection_epochs or corpus.epochs
     return {
         "task": task,
         "backbone": cell.backbone,
-        "corpus": {kind: found[kind] for kind in kinds},
+        "corpus": _content(cell.pretraining, kinds, prints),
         "epochs": epochs,
         "image_size": corpus.image_size,
         "seed": corpus.seed,
@@ -66,3 +65,8 @@ def pretrain_recipe(task: str, cell: Cell, corpus: Corpus, prints: Mapping[str, 
 
 def _reads_boxes(arm: Arm) -> bool:
     return isinstance(arm, RadiomicsArm) or (isinstance(arm, ClassificationArm) and arm.region == "box")
+
+
+def _content(name: str, kinds: tuple[str, ...], prints: Fingerprints) -> dict[str, str]:
+    """What is known of a center's content; before it is ingested, only which center it is."""
+    return {kind: prints[name][kind] if name in prints else f"{name}, not ingested" for kind in kinds}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -274,11 +275,22 @@ class StudySpec(Part):
         return self
 
 
+class _Words(yaml.SafeLoader):
+    """YAML in which only true and false are booleans: `on: external` and `commercial_use: no` are words."""
+
+
+_Words.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Words.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
 def load_study(path: Path | str) -> StudySpec:
     """Read a study file; raises StudyError with file, field, value and what is allowed."""
     path = Path(path)
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw: Any = yaml.load(path.read_text(encoding="utf-8"), _Words)
     except FileNotFoundError:
         raise StudyError(f"{path}: there is no such study file; the shipped ones are in studies/.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from trainables.quiet import silence
+from infra.environment import quiet_environment
+from trainables.detection.quiet import import_ultralytics
 
-silence()
+quiet_environment()
+import_ultralytics()
 
-import timm  # noqa: E402, F401 - the point of this module
+import polars  # noqa: E402, F401, ICN001 - imported for its side effect: it is then there in every child
+import timm  # noqa: E402, F401
 import torch  # noqa: E402, F401
 import ultralytics  # noqa: E402, F401
+
+import evaluation.tables  # noqa: E402, F401
+import trainables.loading  # noqa: E402, F401

@@ -1,0 +1,111 @@
+"""What the run store holds of a study, as plain records that a tracker can replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["running", "finished", "failed", "blocked"]
+"""Blocked: a job it needs has failed, so it was never started."""
+
+
+class TrackingError(RuntimeError):
+    """MLflow is not level with the run store; nothing is lost, replay again later."""
+
+
+class PrivacyError(TrackingError):
+    """A record holds something that may not leave the center; nothing of the replay was logged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRow:
+    """One line of a job's journal."""
+
+    epoch: int
+    time_ms: int
+    """Milliseconds since 1970, when the epoch ended."""
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """One job that has been started, or is blocked; identified by its key."""
+
+    key: str
+    kind: str
+    name: str
+    arm: str
+    task: str
+    cell: str
+    """Id of the cell, or "" for what several cells share (features, pretrain)."""
+    backbone: str
+    pretraining: str
+    init: str
+    fold: int
+    seed: int
+    center: str | None
+    trial: int | None
+    status: Status
+    started_ms: int
+    ended_ms: int | None
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    epochs: list[EpochRow] = field(default_factory=list)
+    """The journal of the newest attempt, oldest row first."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The published result."""
+    used_by: list[str] = field(default_factory=list)
+    """Ids of the cells that need a shared job."""
+    certificate: dict[str, Any] | None = None
+    error: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRecord:
+    """The aggregated results of one cell; identified by its id."""
+
+    cell: str
+    arm: str
+    task: str
+    backbone: str
+    pretraining: str
+    init: str
+    metrics: dict[str, float]
+    replicates_published: int
+    replicates_planned: int
+    tuned: dict[str, Any] = field(default_factory=dict)
+    """Hyperparameters the search chose."""
+    exploratory: bool = False
+    note: str = ""
+    """Markdown."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Every planned replicate is published."""
+        return 0 < self.replicates_planned <= self.replicates_published
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord:
+    """The study as a whole: its description, leaderboard and report."""
+
+    study: str
+    description: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    artifacts: list[Path] = field(default_factory=list)
+    """Files with different names: report, tables."""
+    note: str = ""
+    """Markdown, such as the leaderboard."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What one replay did, in runs."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    """Runs of an earlier plan, newly marked."""

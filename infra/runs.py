@@ -1,0 +1,194 @@
+"""The MLflow run that each record becomes; plain data, no MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.privacy import AXES, CERTIFICATE, check_metrics, check_params, check_tags, check_text, exception_type
+from infra.records import CellRecord, EpochRow, JobRecord, StudyRecord
+
+STUDY = "study"
+"""Identity of the study's own run; cells and jobs are `cell <id>` and `job <key>`."""
+
+STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "blocked": "FAILED"}
+_LONGEST_NOTE = 7900  # MLflow cuts a run's tags at 8000 without a word, and refuses longer ones of an experiment
+_LONGEST_LIST = 7500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as it shall be."""
+
+    identity: str
+    parent: str | None
+    """Identity of the run above."""
+    name: str
+    status: str
+    started_ms: int | None
+    ended_ms: int | None
+    tags: dict[str, str]
+    note: str
+    params: dict[str, str] = field(default_factory=dict)
+    epochs: list[EpochRow] = field(default_factory=list)
+    results: dict[str, float] = field(default_factory=dict)
+    step: int = 0
+    """Where the results stand in a metric's history: the last epoch, or the number of published replicates."""
+    artifacts: list[Path] = field(default_factory=list)
+
+
+def runs_of(jobs: Iterable[JobRecord], cells: Iterable[CellRecord], study: StudyRecord) -> list[Run]:
+    """All runs of a study, parents first; raises PrivacyError before anything is logged."""
+    jobs, cells = list(jobs), list(cells)
+    by_cell: dict[str, list[JobRecord]] = {cell.cell: [] for cell in cells}
+    for job in jobs:
+        if job.cell and job.cell not in by_cell:
+            raise ValueError(f"job {job.key} is of cell {job.cell!r}, which is not among the cells to replay.")
+        if job.cell:
+            by_cell[job.cell].append(job)
+    cell_runs = [_cell_run(cell, by_cell[cell.cell]) for cell in cells]
+    runs = [_study_run(study, cells, cell_runs), *cell_runs, *map(_job_run, jobs)]
+    for run in runs:
+        _check(run)
+    return runs
+
+
+def experiment_note(study: StudyRecord) -> str:
+    """Markdown of the experiment page: what the study is, then the leaderboard."""
+    return _cut("\n\n".join(part for part in (study.description, study.note) if part))
+
+
+def _job_run(job: JobRecord) -> Run:
+    rows_end = job.epochs[-1].time_ms + 1 if job.epochs else 0
+    tags = {
+        "level": "job",
+        "key": job.key,
+        "cell": job.cell,
+        "kind": job.kind,
+        "arm": job.arm,
+        "fold": str(job.fold),
+        "seed": str(job.seed),
+        "center": job.center or "",
+        "trial": "" if job.trial is None else str(job.trial),
+        "status": job.status,
+        "attempt": str(job.attempt),
+        "error": exception_type(job.error) if job.error else "",
+        "used_by": _joined(job.used_by),
+        "superseded": "false",
+        **_certificate_tags(job.certificate or {}),
+    }
+    return Run(
+        identity=f"job {job.key}",
+        parent=f"cell {job.cell}" if job.cell else STUDY,
+        name=job.name.removeprefix(f"{job.arm}/"),
+        status=STATUS[job.status],
+        started_ms=job.started_ms or None,
+        ended_ms=max(job.ended_ms or 0, rows_end) or None,
+        tags=tags,
+        note=_job_note(job),
+        params={**_axes(job), **{name: str(value) for name, value in job.hyperparameters.items()}},
+        epochs=job.epochs,
+        results=job.metrics,
+        step=max((row.epoch for row in job.epochs), default=0),
+    )
+
+
+def _cell_run(cell: CellRecord, jobs: list[JobRecord]) -> Run:
+    tuned = {name: str(value) for name, value in sorted(cell.tuned.items())}
+    check_params(tuned)
+    tags = {
+        "level": "cell",
+        "cell": cell.cell,
+        "arm": cell.arm,
+        "replicates": f"{cell.replicates_published}/{cell.replicates_planned}",
+        "complete": str(cell.is_complete).lower(),
+        "exploratory": str(cell.exploratory).lower(),
+        "tuned": ", ".join(f"{name}={value}" for name, value in tuned.items()),
+        "superseded": "false",
+    }
+    return Run(
+        identity=f"cell {cell.cell}",
+        parent=STUDY,
+        name=cell.cell.removeprefix(f"{cell.arm}/"),
+        status=_cell_status(cell, jobs),
+        started_ms=min((job.started_ms for job in jobs if job.started_ms), default=None),
+        ended_ms=max((job.ended_ms for job in jobs if job.ended_ms), default=None),
+        tags=tags,
+        note=_cut(cell.note),
+        params=_axes(cell),
+        results=cell.metrics,
+        step=cell.replicates_published,
+    )
+
+
+def _study_run(study: StudyRecord, cells: list[CellRecord], runs: list[Run]) -> Run:
+    published = sum(cell.replicates_published for cell in cells)
+    states = {run.status for run in runs}
+    return Run(
+        identity=STUDY,
+        parent=None,
+        name=study.study,
+        status="RUNNING" if "RUNNING" in states or not runs else "FAILED" if "FAILED" in states else "FINISHED",
+        started_ms=min((run.started_ms for run in runs if run.started_ms), default=None),
+        ended_ms=max((run.ended_ms for run in runs if run.ended_ms), default=None),
+        tags={**study.tags, "level": "study", "study": study.study, "superseded": "false"},
+        note=experiment_note(study),
+        results=study.metrics,
+        step=published,
+        artifacts=study.artifacts,
+    )
+
+
+def _cell_status(cell: CellRecord, jobs: list[JobRecord]) -> str:
+    """Failed once every replicate that is not published has failed or is blocked; running before that."""
+    if cell.is_complete:
+        return "FINISHED"
+    lost = {(job.fold, job.seed) for job in jobs if job.kind in ("fit", "predict") and STATUS[job.status] == "FAILED"}
+    return "FAILED" if lost and cell.replicates_published + len(lost) >= cell.replicates_planned else "RUNNING"
+
+
+def _axes(record: JobRecord | CellRecord) -> dict[str, str]:
+    return {axis: value for axis in AXES if (value := getattr(record, axis))}
+
+
+def _job_note(job: JobRecord) -> str:
+    what = f"{job.kind} of `{job.cell}`, fold {job.fold}, seed {job.seed}" if job.cell else f"{job.kind}, shared"
+    tried = f"attempt {job.attempt}, {job.status}"
+    return f"{what}; {tried}" + (f" ({exception_type(job.error)})." if job.error else ".")
+
+
+def _certificate_tags(certificate: dict[str, Any]) -> dict[str, str]:
+    """The listed facts of a certificate; a list of tensors counts as its length."""
+    facts = {name: certificate[name] for name in sorted(CERTIFICATE & certificate.keys())}
+    return {
+        f"certificate_{name}": str(len(fact) if isinstance(fact, list | tuple) else fact)
+        for name, fact in facts.items()
+    }
+
+
+def _joined(names: list[str]) -> str:
+    """Names in one tag, cut between two of them."""
+    text = ", ".join(names)
+    if len(text) <= _LONGEST_LIST:
+        return text
+    kept = text[:_LONGEST_LIST].split(", ")[:-1]
+    return ", ".join(kept) + f", and {len(names) - len(kept)} more"
+
+
+def _cut(note: str) -> str:
+    """A note that fits, cut at the end of a line."""
+    if len(note) <= _LONGEST_NOTE:
+        return note
+    return note[:_LONGEST_NOTE].rpartition("\n")[0] + "\n\n(cut here; the report has it all)"
+
+
+def _check(run: Run) -> None:
+    check_params(run.params)
+    check_tags(run.tags)
+    check_text(f"note of {run.identity}", run.note)
+    check_text(f"name of {run.identity}", run.name)
+    check_metrics(run.results)
+    for row in run.epochs:
+        check_metrics(row.metrics)

@@ -1,0 +1,195 @@
+"""Gathers what the report shows beside the statistics: cohort, budgets, certificates, failures, environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from infra.environment import code_version, commit, machine, versions
+from orchestrator.journal import certificate_of
+from orchestrator.lock import Lock, opened_at
+from orchestrator.plan import Plan
+from orchestrator.results import cells
+from search_spaces.grid import Cell
+from search_spaces.jobs import Job
+from search_spaces.study import RadiomicsArm
+
+if TYPE_CHECKING:
+    from evaluation.comparison import Comparison
+    from evaluation.report.context import ReportContext
+
+Row = dict[str, Any]
+
+
+def gather(
+    plan: Plan, lock: Lock | None, comparison: Comparison, problems: Mapping[str, str], command: str
+) -> ReportContext:
+    """The report's facts; `problems`: key of a failed or blocked job -> reason."""
+    from evaluation.report.context import SCHEMAS, ReportContext
+
+    def frame(name: str, rows: Iterator[Row] | list[Row]) -> pl.DataFrame:
+        return pl.DataFrame(list(rows), schema=SCHEMAS[name])
+
+    study = plan.workspace.study
+    return ReportContext(
+        study=study.name,
+        description=study.description,
+        created=datetime.now().astimezone(),
+        cohort=frame("cohort", _cohort(plan)),
+        quarantine=frame("quarantine", _quarantine(plan)),
+        leakage=pl.read_parquet(plan.workspace.findings),
+        cells=frame("cells", _cells(plan, lock)),
+        left_out=frame("left_out", [vars(entry) for entry in plan.expansion.left_out]),
+        failures=frame("failures", _failures(plan, problems)),
+        comparison=comparison,
+        certificates=frame("certificates", _certificates(plan)),
+        run_times=frame("run_times", _run_times(plan)),
+        environment=_environment(command),
+        lock=_lock(plan, lock),
+        notes=_notes(plan, lock),
+        external_open=plan.external_open,
+        external_waiting=_waiting(plan, lock),
+    )
+
+
+def _cohort(plan: Plan) -> Iterator[Row]:
+    study = plan.workspace.study
+    for name in study.cohort.centers:
+        center = plan.cohort.centers[name]
+        role = "development" if name in study.cohort.development else "external"
+        joined = center.images.select("image", "patient").join(center.labels, on="image")
+        yield {"center": name, "role": role, "label": None, **_counts(joined, center.boxes)}
+        for label in sorted(joined["label"].unique()):
+            yield {
+                "center": name,
+                "role": role,
+                "label": label,
+                **_counts(joined.filter(pl.col("label") == label), center.boxes),
+            }
+
+
+def _counts(images: pl.DataFrame, boxes: pl.DataFrame) -> Row:
+    of_these = boxes.join(images.select("image"), on="image", how="semi")
+    return {"patients": images["patient"].n_unique(), "images": len(images), "boxes": len(of_these)}
+
+
+def _quarantine(plan: Plan) -> Iterator[Row]:
+    for name, center in {**plan.cohort.centers, **plan.cohort.corpora}.items():
+        for (reason,), group in center.quarantine.group_by("reason", maintain_order=True):
+            yield {"center": name, "reason": reason, "count": len(group), "files": ", ".join(group["file"])}
+
+
+def _cells(plan: Plan, lock: Lock | None) -> Iterator[Row]:
+    arms = {arm.name: arm for arm in plan.workspace.study.arms}
+    for row in cells(plan, lock).iter_rows(named=True):
+        jobs = [job for job in plan.jobs.values() if job.cell == row["cell"]]
+        fits = [plan.finished[job.key] for job in jobs if job.kind == "fit" and job.key in plan.finished]
+        arm = arms[row["arm"]]
+        yield {
+            **row,
+            "replicates_finished": len(fits),
+            "tuned": _tuned(fits),
+            "core_seconds": _seconds(plan, jobs),
+            "pretrain_core_seconds": _seconds(plan, _shared(plan, jobs)),
+            "trials": 0 if isinstance(arm, RadiomicsArm) else arm.tune.trials,
+            "epochs": 0 if isinstance(arm, RadiomicsArm) else arm.fit.epochs,
+        }
+
+
+def _tuned(fits: list[Mapping[str, Any]]) -> str:
+    chosen = fits[0]["hyperparameters"] if fits else {}
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in chosen.items()
+    )
+
+
+def _shared(plan: Plan, jobs: list[Job]) -> list[Job]:
+    keys = {key for job in jobs for key in job.needs if plan.jobs[key].kind == "pretrain"}
+    return [plan.jobs[key] for key in keys]
+
+
+def _seconds(plan: Plan, jobs: list[Job]) -> float:
+    return float(sum(plan.finished[job.key]["core_seconds"] for job in jobs if job.key in plan.finished))
+
+
+def _failures(plan: Plan, problems: Mapping[str, str]) -> Iterator[Row]:
+    for key, reason in problems.items():
+        job = plan.jobs[key]
+        if reason.startswith("needs ") or reason.startswith("none of its"):
+            continue  # blocked: counted with the job that failed
+        blocked = sum(1 for other in problems if other != key and _depends(plan, other, key))
+        yield {"job": job.name, "cell": job.cell or "", "kind": job.kind, "error": reason, "blocked": blocked}
+
+
+def _depends(plan: Plan, key: str, on: str) -> bool:
+    job = plan.jobs[key]
+    return any(need == on or _depends(plan, need, on) for need in (*job.needs, *job.trials))
+
+
+def _certificates(plan: Plan) -> Iterator[Row]:
+    for cell in plan.expansion.cells:
+        facts = _first_certificate(plan, cell)
+        if facts is not None:
+            yield facts
+
+
+def _first_certificate(plan: Plan, cell: Cell) -> Row | None:
+    """Of the cell's first finished replicate; all replicates start from the same file."""
+    for job in plan.jobs.values():
+        if job.cell == cell.id and job.kind == "fit" and job.key in plan.finished:
+            attempt = plan.workspace.run_store.attempts(job.key) / str(plan.finished[job.key]["attempt"])
+            facts = certificate_of(attempt) or {}
+            return {
+                "cell": cell.id,
+                "tensors_loaded": _number(facts.get("tensors_loaded")),
+                "tensors_missing": _number(facts.get("tensors_missing")),
+                "share": facts.get("share"),
+                "source": cell.pretraining,
+                "sha256": str(facts.get("source_sha256") or ""),
+                "trainable_parameters": facts.get("trainable_parameters"),
+                "frozen_parameters": facts.get("frozen_parameters"),
+            }
+    return None
+
+
+def _number(value: Any) -> int | None:
+    """Certificates name tensors or count them; the report counts."""
+    return len(value) if isinstance(value, list) else value
+
+
+def _run_times(plan: Plan) -> Iterator[Row]:
+    for kind in ("features", "pretrain", "tune", "fit", "predict"):
+        seconds = [record["core_seconds"] for key, record in plan.finished.items() if plan.jobs[key].kind == kind]
+        if seconds:
+            yield {"kind": kind, "jobs": len(seconds), "core_seconds": sum(seconds), "median_seconds": median(seconds)}
+
+
+def _environment(command: str) -> dict[str, str]:
+    return {"command": command, "machine": machine(), "commit": commit(), "code": code_version(), **versions()}
+
+
+def _lock(plan: Plan, lock: Lock | None) -> dict[str, str]:
+    if lock is None:
+        return {}
+    opened = opened_at(plan.workspace) or "not yet"
+    return {"locked at": lock.locked_at, "plan hash": lock.plan_hash, "external centers opened at": opened}
+
+
+def _notes(plan: Plan, lock: Lock | None) -> list[str]:
+    if lock is None:
+        return []
+    names = [cell.id for cell in plan.expansion.cells]
+    return lock.deviations(names, plan.workspace.study.analysis.model_dump(mode="json"), plan.cohort.fingerprints)
+
+
+def _waiting(plan: Plan, lock: Lock | None) -> str:
+    if plan.external_open:
+        return ""
+    if lock is None:
+        return "No sweep has locked a plan yet."
+    left = [key for key in lock.keys(plan.jobs.values()) if key not in plan.finished]
+    return f"{len(left)} of {len(lock.keys(plan.jobs.values()))} locked replicates are neither finished nor failed for good."

@@ -1,0 +1,93 @@
+"""Reads the run store into the records that MLflow and the report are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.records import EpochRow, JobRecord, Status
+from orchestrator.plan import Plan
+from orchestrator.schedule import Schedule, State
+from search_spaces.jobs import Job
+
+_MAY_LEAVE = ("value", "epoch")
+
+
+def job_records(plan: Plan, schedule: Schedule | None) -> Iterator[JobRecord]:
+    """One record per job that was ever started, and per job that is blocked."""
+    store = plan.workspace.run_store
+    finished, failed = store.finished(), store.failed()
+    users = _users(plan)
+    for key, job in plan.jobs.items():
+        blocked = schedule is not None and schedule.states.get(key) is State.BLOCKED
+        record = finished.get(key) or failed.get(key)
+        attempt = store.attempts(key) / str(record["attempt"]) if record else store.newest_attempt(key)
+        if attempt is None and not blocked:
+            continue
+        status: Status = (
+            "finished" if key in finished else "blocked" if blocked else _open_status(failed, schedule, key)
+        )
+        yield _record(job, status, record or {}, attempt, users.get(key, []))
+
+
+def epochs_of(attempt: Path) -> list[EpochRow]:
+    """The journal of an attempt, in order."""
+    rows = [json.loads(path.read_text()) for path in sorted((attempt / "journal").glob("[0-9]*.json"))]
+    return [EpochRow(epoch=row["epoch"], time_ms=row["time_ms"], metrics=row["metrics"]) for row in rows]
+
+
+def certificate_of(attempt: Path) -> dict[str, Any] | None:
+    """What the attempt certified, if anything."""
+    path = attempt / "certificate.json"
+    return dict(json.loads(path.read_text())) if path.exists() else None
+
+
+def _open_status(failed: Mapping[str, Any], schedule: Schedule | None, key: str) -> Status:
+    running = schedule is not None and schedule.states.get(key) is State.RUNNING
+    return "running" if running or key not in failed else "failed"
+
+
+def _record(job: Job, status: Status, record: Mapping[str, Any], attempt: Path | None, users: list[str]) -> JobRecord:
+    result = record.get("result", {})
+    ended = record.get("ended")
+    # A job without journal (still starting, or blocked) has the time of its folder as its start.
+    started = record.get("started") or (int(attempt.name.split("-")[0]) / 1e9 if attempt else 0.0)
+    metrics = {f"best/{name}": float(result[name]) for name in _MAY_LEAVE if isinstance(result.get(name), int | float)}
+    if "core_seconds" in record:
+        metrics |= {"core_seconds": record["core_seconds"], "peak_megabytes": record["peak_megabytes"]}
+    return JobRecord(
+        key=job.key,
+        kind=job.kind,
+        name=job.name,
+        arm=job.arm,
+        task=job.task,
+        cell=job.cell or "",
+        backbone=job.backbone,
+        pretraining=job.pretraining,
+        init=job.init,
+        fold=job.fold,
+        seed=job.seed,
+        center=job.center,
+        trial=job.trial,
+        status=status,
+        started_ms=int(started * 1000),
+        ended_ms=int(ended * 1000) if ended else None,
+        hyperparameters=dict(record.get("hyperparameters", {})),
+        epochs=epochs_of(attempt) if attempt else [],
+        metrics=metrics,
+        used_by=users,
+        certificate=certificate_of(attempt) if attempt else None,
+        error=str(record.get("error", "")),
+    )
+
+
+def _users(plan: Plan) -> dict[str, list[str]]:
+    """Shared job -> ids of the cells that need it."""
+    users: dict[str, list[str]] = {}
+    for job in plan.jobs.values():
+        for key in job.needs:
+            if job.cell and plan.jobs[key].cell is None and job.cell not in users.setdefault(key, []):
+                users[key].append(job.cell)
+    return users

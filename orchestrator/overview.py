@@ -1,0 +1,109 @@
+"""What `plan` and `status` print."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.lease import holder_of
+from orchestrator.forecast import Sizes, estimate
+from orchestrator.lock import opened_at, read_lock
+from orchestrator.plan import Plan
+from orchestrator.resources import Capacity
+from orchestrator.schedule import Schedule, State
+
+KINDS = ("features", "pretrain", "tune", "fit", "predict")
+
+
+def print_plan(plan: Plan, console: Console, cores: int) -> None:
+    """Cells, combinations left out, missing weights, jobs by kind with what is finished, and the time it will take."""
+    study = plan.workspace.study
+    console.print(
+        f"[bold]{study.name}[/bold]: {len(plan.expansion.cells)} cells, {len(plan.jobs)} jobs", highlight=False
+    )
+    console.print(_cells(plan))
+    for entry in plan.expansion.left_out:
+        console.print(f"left out  {entry.combination}: {entry.reason}", style="dim", highlight=False, soft_wrap=True)
+    for missing in plan.expansion.missing:
+        console.print(
+            f"waits     {missing.cell.id}: {missing.sentence}", style="yellow", highlight=False, soft_wrap=True
+        )
+    console.print(_jobs(plan))
+    for sentence in _outlook(plan, cores):
+        console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def print_status(plan: Plan, console: Console) -> None:
+    """Who runs the study, what is done, what failed and why, and whether external results are open."""
+    workspace = plan.workspace
+    holder = holder_of(workspace.lease)
+    who = f"running: process {holder['pid']} on {holder['host']} since {holder['since']}" if holder else "not running"
+    console.print(f"[bold]{workspace.study.name}[/bold]: {who}", highlight=False)
+    schedule = plan.schedule(Capacity(1), read_lock(workspace))
+    console.print(_jobs(plan))
+    console.print(
+        f"external results: {'opened ' + opened_at(workspace) if plan.external_open else 'sealed'}", highlight=False
+    )
+    print_problems(plan, schedule, console)
+
+
+def print_problems(plan: Plan, schedule: Schedule, console: Console) -> None:
+    """A table of failed jobs, and how many others each blocks."""
+    bad = [key for key, state in schedule.states.items() if state is State.FAILED]
+    blocked = schedule.count(State.BLOCKED)
+    if not bad:
+        return
+    table = Table("failed job", "error", title=f"{len(bad)} failed, {blocked} blocked", title_justify="left")
+    for key in bad[:20]:
+        table.add_row(plan.jobs[key].name, schedule.reasons[key])
+    console.print(table)
+    console.print(
+        f"Tracebacks: {plan.workspace.run_store.root / 'failed'}. Mend the cause, or RETRY=failed tries again."
+    )
+
+
+def _cells(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("cell", no_wrap=True, min_width=max(len(cell.id) for cell in plan.expansion.cells))
+    for column in ("task", "replicates", "finished"):
+        table.add_column(column)
+    for cell in plan.expansion.cells:
+        fits = [job.key for job in plan.jobs.values() if job.cell == cell.id and job.kind == "fit"]
+        table.add_row(cell.id, cell.task, str(len(fits)), str(sum(key in plan.finished for key in fits)))
+    return table
+
+
+def _jobs(plan: Plan) -> Table:
+    wanted = Counter(job.kind for job in plan.selected.values())
+    done = Counter(plan.jobs[key].kind for key in plan.finished if key in plan.selected)
+    seconds = _seconds(plan)
+    columns = ("jobs", "wanted", "finished", "left", "core-seconds, estimated")
+    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for kind in KINDS:
+        if wanted[kind]:
+            left = wanted[kind] - done[kind]
+            table.add_row(kind, str(wanted[kind]), str(done[kind]), str(left), f"{seconds[kind]:.0f}")
+    return table
+
+
+def _outlook(plan: Plan, cores: int) -> Iterator[str]:
+    total = sum(_seconds(plan).values())
+    if plan.not_ingested:
+        yield f"Not ingested yet, so counted with 100 images each: {', '.join(plan.not_ingested)}."
+    if total:
+        yield f"About {total:.0f} core-seconds, {total / cores / 60:.1f} minutes on {cores} cores without a GPU."
+    else:
+        yield "Nothing is left to do."
+
+
+def _seconds(plan: Plan) -> dict[str, float]:
+    """Estimated core-seconds of the jobs that are left, by kind."""
+    sizes = Sizes(plan.cohort.sizes)
+    found: dict[str, float] = defaultdict(float)
+    for key, job in plan.selected.items():
+        if key not in plan.finished:
+            found[job.kind] += estimate(plan.workspace.study, job, sizes)
+    return found

@@ -1,0 +1,100 @@
+"""Jobs wanted minus jobs finished, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.environment import code_version
+from orchestrator.intake import Cohort
+from orchestrator.lock import Lock, read_lock
+from orchestrator.resources import Capacity, shape_of
+from orchestrator.schedule import SETTLED, Schedule, close_over_needs
+from orchestrator.selection import Selection
+from orchestrator.workspace import Workspace
+from search_spaces.errors import StudyError
+from search_spaces.grid import Expansion, expand
+from search_spaces.jobs import Job, jobs_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a sweep will do, known before it starts."""
+
+    workspace: Workspace
+    cohort: Cohort
+    expansion: Expansion
+    jobs: Mapping[str, Job]
+    """All jobs of the study, by key."""
+    selected: Mapping[str, Job]
+    """Those of this run: ONLY, ARM and what they need."""
+    finished: Mapping[str, Mapping[str, Any]]
+    """Published jobs of this plan: key -> record."""
+    failed: Mapping[str, Mapping[str, Any]]
+    """Jobs of this plan that failed for good: key -> record."""
+
+    @property
+    def not_ingested(self) -> list[str]:
+        """Centers and corpora whose content is not known yet."""
+        study = self.workspace.study
+        wanted = [*study.cohort.centers, *study.corpora]
+        return [name for name in wanted if name not in self.cohort.fingerprints]
+
+    def schedule(self, capacity: Capacity, lock: Lock | None) -> Schedule:
+        """The selected jobs as a schedule for this machine or cluster."""
+        locked = [] if lock is None else lock.keys(self.jobs.values())
+        whole = self._schedule(self.jobs, capacity, locked, ())
+        settled = [key for key in locked if key not in self.selected and whole.states[key] in SETTLED]
+        return self._schedule(self.selected, capacity, locked, settled)
+
+    def _schedule(
+        self, jobs: Mapping[str, Job], capacity: Capacity, locked: list[str], settled: list[str] | tuple[()]
+    ) -> Schedule:
+        study = self.workspace.study
+        return Schedule(
+            jobs=jobs,
+            shapes={key: shape_of(study, job, capacity) for key, job in jobs.items()},
+            capacity=capacity,
+            finished=set(self.finished),
+            failed={key: f"{record['error']} (failed before, nothing changed)" for key, record in self.failed.items()},
+            locked_fits=locked,
+            settled_elsewhere=settled,
+        )
+
+    @property
+    def external_open(self) -> bool:
+        """Whether every locked replicate is finished or failed for good, so that external results may be seen."""
+        lock = read_lock(self.workspace)
+        return lock is not None and not self.not_ingested and self.schedule(Capacity(1), lock).seal_is_open
+
+    def check_weights(self) -> None:
+        """Refuse to sweep while a selected cell lacks its weights file."""
+        cells = {job.cell for job in self.selected.values()}
+        missing = [entry for entry in self.expansion.missing if entry.cell.id in cells]
+        if missing:
+            more = f" ({len(missing) - 1} more cells lack theirs; `make plan` lists them.)" if len(missing) > 1 else ""
+            raise StudyError(missing[0].sentence + more)
+
+
+def make_plan(workspace: Workspace, cohort: Cohort, selection: Selection, *, retry_failed: bool = False) -> Plan:
+    """Expand the study and subtract what the run store holds."""
+    expansion = expand(workspace.study)
+    jobs = {job.key: job for job in jobs_of(workspace.study, expansion, cohort.fingerprints)}
+    wanted = [job for job in jobs.values() if selection.covers(job)]
+    if not wanted:
+        raise StudyError(
+            f"{selection.describe()}: no job of study {workspace.study.name!r} matches; `make plan` lists the cells."
+        )
+    store = workspace.run_store
+    done = {key: record for key, record in store.finished().items() if key in jobs}
+    hopeless = {
+        key: record
+        for key, record in store.failed().items()
+        if key in jobs
+        and key not in done
+        and not retry_failed
+        and record["deterministic"]
+        and record["code"] == code_version()
+    }
+    return Plan(workspace, cohort, expansion, jobs, close_over_needs(wanted, jobs), done, hopeless)

@@ -1,0 +1,162 @@
+"""Keeps MLflow level with the run store while a sweep runs; a dead server costs nothing but the view."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from infra.environment import code_version, commit
+from infra.records import CellRecord, StudyRecord, TrackingError
+from orchestrator.journal import job_records
+from orchestrator.lock import read_lock
+from orchestrator.plan import Plan
+from orchestrator.schedule import Schedule
+
+if TYPE_CHECKING:
+    from evaluation.comparison import Comparison
+    from infra.tracking import Tracker
+
+INTERVAL_SECONDS = 15.0
+
+
+@dataclass
+class Recorder:
+    """The one writer of a study's runs: a thread of the driver that replays the run store every few seconds."""
+
+    uri: str
+    plan: Callable[[], Plan]
+    """The plan as of now: finished jobs are read anew each time."""
+    schedule: Schedule | None
+    say: Callable[[str], None]
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _tracker: Tracker | None = None
+    _is_down: bool = False
+
+    def __enter__(self) -> Recorder:
+        self._thread = threading.Thread(target=self._keep_level, name="recorder", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def replay(self, comparison: Comparison | None = None, artifacts: list[Path] | None = None) -> bool:
+        """Make MLflow level once; False, with a word to the user, if it cannot be reached."""
+        from infra.tracking import Tracker
+
+        plan = self.plan()
+        try:
+            self._tracker = self._tracker or Tracker(self.uri, plan.workspace.study.name)
+            jobs = list(job_records(plan, self.schedule))
+            self._tracker.replay(jobs, cell_records(plan, comparison), study_record(plan, comparison, artifacts or []))
+        except TrackingError as error:
+            if not self._is_down:
+                self.say(f"MLflow is behind: {error} Nothing is lost; `make track` makes it level later.")
+            self._is_down = True
+            return False
+        self._is_down = False
+        return True
+
+    def close(self) -> None:
+        """Let go of the tracker."""
+        if self._tracker is not None:
+            self._tracker.close()
+            self._tracker = None
+
+    def _keep_level(self) -> None:
+        while not self._stop.wait(INTERVAL_SECONDS):
+            self.replay()
+
+
+def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellRecord]:
+    """One record per cell; metrics once there is a comparison, and external ones only when the seal is open."""
+    lock = read_lock(plan.workspace)
+    metrics = {} if comparison is None else cell_metrics(comparison)
+    for cell in plan.expansion.cells:
+        fits = [job for job in plan.jobs.values() if job.cell == cell.id and job.kind == "fit"]
+        done = [plan.finished[job.key] for job in fits if job.key in plan.finished]
+        yield CellRecord(
+            cell=cell.id,
+            arm=cell.arm,
+            task=cell.task,
+            backbone=cell.backbone,
+            pretraining=cell.pretraining,
+            init=cell.init,
+            metrics=metrics.get(cell.id, {}),
+            replicates_published=len(done),
+            replicates_planned=len(fits),
+            tuned=dict(done[0]["hyperparameters"]) if done else {},
+            exploratory=lock is not None and lock.is_exploratory(cell.id),
+        )
+
+
+def cell_metrics(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """cell -> flat metrics: external/auc, external/auc_ci_low, center_b/auc, reserve/auc, external/sensitivity_at_…"""
+    found: dict[str, dict[str, float]] = {}
+    for row in comparison.performance.iter_rows(named=True):
+        place = _place(row["role"], row["center"])
+        values = {
+            "auc": row["auc"],
+            "auc_ci_low": row["low"],
+            "auc_ci_high": row["high"],
+            "single_auc": row["single_mean"],
+        }
+        found.setdefault(row["cell"], {}).update({f"{place}/{name}": value for name, value in values.items()})
+    carried = comparison.operating_points.filter((pl.col("source") != "test") & (pl.col("center") == "all"))
+    for row in carried.iter_rows(named=True):
+        rule = row["rule"].replace(">=", "_")
+        place = _place(row["role"], row["center"])
+        found[row["cell"]][f"{place}/sensitivity_at_{rule}"] = row["sensitivity"]
+        found[row["cell"]][f"{place}/specificity_at_{rule}"] = row["specificity"]
+    return found
+
+
+def study_record(plan: Plan, comparison: Comparison | None, artifacts: list[Path]) -> StudyRecord:
+    """The study as a whole, with a leaderboard in its note."""
+    study = plan.workspace.study
+    lock = read_lock(plan.workspace)
+    tags = {
+        "development": ", ".join(study.cohort.development),
+        "external": ", ".join(study.cohort.external),
+        "commit": commit(),
+        "code": code_version(),
+        "locked": "" if lock is None else lock.plan_hash,
+        "phantom": str(study.cohort.phantom is not None).lower(),
+    }
+    return StudyRecord(
+        study=study.name,
+        description=study.description,
+        tags={name: value for name, value in tags.items() if value},
+        artifacts=artifacts,
+        note="" if comparison is None else leaderboard(comparison),
+        metrics={"jobs_finished": float(len(plan.finished)), "jobs": float(len(plan.jobs))},
+    )
+
+
+def leaderboard(comparison: Comparison) -> str:
+    """Markdown table of the cells by external AUC, or by reserve AUC while the external centers are sealed."""
+    pooled = comparison.performance.filter(pl.col("center") == "all")
+    role = "external" if "external" in pooled["role"] else "reserve"
+    rows = pooled.filter(pl.col("role") == role).sort("auc", descending=True, nulls_last=True)
+    lines = [f"| cell | {role} AUC | 95 % interval | n+ / n- |", "| --- | --- | --- | --- |"]
+    lines += [_line(row) for row in rows.iter_rows(named=True)]
+    return "\n".join(lines)
+
+
+def _line(row: dict[str, Any]) -> str:
+    counts = f"{row['n_positive']} / {row['n_negative']}"
+    return f"| {row['cell']} | {row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {counts} |"
+
+
+def _place(role: str, center: str) -> str:
+    if center == "all":
+        return role
+    return f"{role}_stratified" if center == "stratified" else center if role == "external" else f"{center}_{role}"

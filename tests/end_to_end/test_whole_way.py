@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+
+import polars as pl
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def records(place):
+    return [json.loads(path.read_text()) for path in (place.store / "finished").glob("*.json")]
+
+
+def test_every_planned_job_is_published_once(swept):
+    found = Counter(record["kind"] for record in records(swept))
+
+    # 3 classification cells, 1 detector, 1 radiomics; 2 folds, 3 centers, 2 trials for each classification cell.
+    assert found == {"features": 3, "pretrain": 1, "tune": 6, "fit": 10, "predict": 30}
+
+
+def test_the_report_names_every_cell_and_stands_alone(swept):
+    page = (swept.store / "report" / "report.html").read_text()
+
+    for cell in ("test_resnet-none-scratch", "test_resnet-chest-frozen", "yolov5n-none-scratch", "elasticnet-none-scratch"):
+        assert cell in page
+    assert 'src="http' not in page
+    assert "@import" not in page
+
+
+def test_external_centers_are_in_the_tables_beside_the_report(swept):
+    table = pl.read_csv(swept.store / "report" / "tables" / "performance.csv")
+
+    external = table.filter((pl.col("role") == "external") & (pl.col("center") == "all"))
+    assert external["cell"].n_unique() == 5
+    assert external["auc"].is_between(0, 1).all()
+
+
+def test_the_same_command_again_finds_nothing_to_do(swept):
+    before = swept.finished()
+
+    again = swept.run("sweep", "tiny.yaml")
+
+    assert again.returncode == 0, again.stdout
+    assert swept.finished() == before
+
+
+def test_mlflow_holds_one_run_per_job_and_per_cell(swept):
+    with sqlite3.connect(swept.folder / "runs" / "mlflow.db") as database:
+        rows = database.execute("select value, count(*) from tags where key = 'level' group by value").fetchall()
+        open_runs = database.execute("select count(*) from runs where status != 'FINISHED'").fetchone()
+
+    assert dict(rows) == {"job": 50, "cell": 5, "study": 1}
+    assert open_runs == (0,)
+
+
+def test_a_transfer_cell_is_certified_to_have_loaded_its_backbone(swept):
+    shares = {}
+    for record in records(swept):
+        if record["kind"] == "fit" and "test_resnet" in record["name"]:
+            attempt = swept.store / "jobs" / record["key"] / "attempts" / record["attempt"]
+            certificate = json.loads((attempt / "certificate.json").read_text())
+            shares[record["name"]] = certificate["share"]
+
+    assert all(share >= 0.9 for name, share in shares.items() if "chest" in name)
+    assert all(share == 0 for name, share in shares.items() if "none" in name)
+
+
+def test_a_wider_study_plans_only_the_new_cells(swept):
+    text = (swept.folder / "tiny.yaml").read_text()
+    (swept.folder / "wider.yaml").write_text(text.replace("[test_resnet]", "[test_resnet, mobilenetv3_small_050]"))
+
+    planned = swept.run("plan", "wider.yaml").stdout
+
+    # 3 more cells: 1 pretraining, 6 trials, 6 replicates, 18 predictions.
+    lines = {line.split()[0]: line.split()[1:4] for line in planned.splitlines() if line.split()[:1]}
+    assert lines["pretrain"] == ["2", "1", "1"]
+    assert lines["tune"] == ["12", "6", "6"]
+    assert lines["fit"] == ["16", "10", "6"]
+    assert lines["predict"] == ["48", "30", "18"]
+
+
+def test_no_name_or_hospital_number_of_a_patient_leaves_the_centers(swept):
+    kept = [swept.store / "report", swept.store / "jobs", swept.folder / "runs" / "mlflow.db"]
+    files = [path for root in kept for path in ([root] if root.is_file() else root.rglob("*")) if path.is_file()]
+
+    assert files
+    assert [path for path in files if b"CANARY" in path.read_bytes()] == []

@@ -1,0 +1,42 @@
+"""Scores of a fitted replicate for every image of a center."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from scipy.special import expit
+
+from cohorts.regions import region_table
+from trainables.classification.examples import Examples
+from trainables.classification.model import read_model
+from trainables.classification.seeds import be_deterministic
+from trainables.classification.training import logits_of
+
+if TYPE_CHECKING:
+    from trainables.data import JobData
+    from trainables.task import Job, Run
+
+AT_ONCE = 512
+"""Regions whose pixels are in memory together: external centers may be large."""
+
+
+def predict(job: Job, data: JobData, run: Run) -> None:
+    """Write one row per region with its logit and score; labels are not looked at."""
+    be_deterministic(run)
+    model, card = read_model(run.need(job["needs"]["fit"]), run.device)
+    regions = region_table(data.images, data.boxes, region=card.region, margin=card.margin).drop("label", strict=False)
+    logits = [
+        logits_of(model, Examples.load(card, part, data, run.device))[:, 0] for part in regions.iter_slices(AT_ONCE)
+    ]
+    run.write_table("predictions", _table(regions, np.concatenate([*logits, np.empty(0)])))
+
+
+def _table(regions: pl.DataFrame, logits: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pl.DataFrame:
+    if not np.isfinite(logits).all():
+        worst = regions["image"][int(np.flatnonzero(~np.isfinite(logits))[0])]
+        raise RuntimeError(f"The network gives no finite logit for image {worst!r}.")
+    return regions.select("center", "patient", "image", "region", "role").with_columns(
+        variant=pl.lit("original"), score=expit(logits), logit=logits
+    )

@@ -1,0 +1,107 @@
+"""The features job: every box of one center becomes one row of the table `features`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from search_spaces.errors import StudyError
+from trainables.radiomics.extraction import BINS, FAMILIES, UnmeasurableRegionError, crop, measure
+
+if TYPE_CHECKING:
+    from trainables.data import JobData
+    from trainables.task import Job, Run
+
+KEYS = ("center", "patient", "image", "region", "variant")
+"""Columns of `features` that say which region; all others are features."""
+
+REGIONS_PER_CHECKPOINT = 100
+
+_FAILED = {"image": pl.String(), "region": pl.Int64(), "reason": pl.String()}
+
+
+def extract(job: Job, data: JobData, run: Run) -> None:
+    """Measure every box of the data's images; writes `features` and `failed_regions`, never reads a label."""
+    regions = _regions(data)
+    measured = _Measured.resume(run.newest_checkpoint())
+    while measured.count < len(regions):
+        chunk = regions[measured.count : measured.count + REGIONS_PER_CHECKPOINT]
+        for region in chunk:
+            measured.add(region, data, margin=job["arm"]["margin"])
+        epoch = -(-measured.count // REGIONS_PER_CHECKPOINT)
+        run.save_checkpoint(epoch, measured.write)
+        run.report(epoch, {"regions": float(measured.count)})
+    _publish(measured, run)
+
+
+def read_features(folders: Iterable[Path]) -> pl.DataFrame:
+    """The `features` tables of published features jobs, one below the other."""
+    return pl.concat([pl.read_parquet(folder / "features.parquet") for folder in folders])
+
+
+def feature_names(table: pl.DataFrame) -> list[str]:
+    """The feature columns of a `features` table, in its order."""
+    return [name for name in table.columns if name not in KEYS]
+
+
+@dataclass
+class _Measured:
+    """What a features job has so far: feature rows, and the regions that gave none."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def resume(cls, checkpoint: Path | None) -> _Measured:
+        if checkpoint is None:
+            return cls()
+        return cls(*(pl.read_parquet(checkpoint / f"{part}.parquet").to_dicts() for part in ("rows", "failed")))
+
+    @property
+    def count(self) -> int:
+        return len(self.rows) + len(self.failed)
+
+    def add(self, region: dict[str, Any], data: JobData, *, margin: float) -> None:
+        box = (region["x0"], region["y0"], region["x1"], region["y1"])
+        try:
+            features = measure(crop(data.pixels(region["center"], region["image"]), box, margin))
+        except UnmeasurableRegionError as error:
+            self.failed.append({"image": region["image"], "region": region["box"], "reason": str(error)})
+            return
+        who = {"center": region["center"], "patient": region["patient"], "image": region["image"]}
+        self.rows.append({**who, "region": region["box"], "variant": "original", **features})
+
+    def write(self, folder: Path) -> None:
+        pl.DataFrame(self.rows).write_parquet(folder / "rows.parquet")
+        pl.DataFrame(self.failed, schema=_FAILED).write_parquet(folder / "failed.parquet")
+
+
+def _regions(data: JobData) -> list[dict[str, Any]]:
+    """The boxes of the data's images in a fixed order, so that a later attempt goes on where the first one ended."""
+    centers = ", ".join(sorted(data.images["center"].unique()))
+    if data.boxes is None or data.boxes.is_empty():
+        raise StudyError(
+            f"Center {centers}: no boxes, and radiomics measures boxes only; add boxes.csv or leave the arm out."
+        )
+    images = data.images.select("image", "patient", "center")
+    return data.boxes.join(images, on="image").sort("image", "box").to_dicts()
+
+
+def _publish(measured: _Measured, run: Run) -> None:
+    if not measured.rows:
+        example = measured.failed[0]["reason"] if measured.failed else "no box belongs to one of its images"
+        raise StudyError(
+            f"None of {measured.count} regions could be measured, the first because: {example}; check boxes.csv."
+        )
+    table = pl.DataFrame(measured.rows).with_columns(pl.col("region").cast(pl.Int64))
+    run.write_table("features", table)
+    run.write_table("failed_regions", pl.DataFrame(measured.failed, schema=_FAILED))
+    run.certify(
+        {"mirp": version("mirp"), "families": list(FAMILIES), "bins": BINS, "features": len(feature_names(table))}
+    )
+    run.set_result({"regions": len(measured.rows), "failed_regions": len(measured.failed)})

@@ -1,0 +1,49 @@
+"""The predict job: one center's features through one fitted model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from scipy.special import expit
+
+from search_spaces.errors import StudyError
+from trainables.radiomics.features import read_features
+from trainables.radiomics.model import ElasticNetModel, read_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trainables.data import JobData
+    from trainables.task import Job, Run
+
+
+def predict(job: Job, data: JobData, run: Run) -> None:
+    """Score every measured region of the data's images; writes `predictions` and counts images without a score."""
+    model = read_model(run.need(job["needs"]["fit"]))
+    folders = [run.need(key) for key in job["needs"]["features"]]
+    table = score(model, _features(model, folders), data.images)
+    run.write_table("predictions", table)
+    missing = data.images.height - table["image"].n_unique()
+    run.set_result({"images": data.images.height, "regions": table.height, "images_without_score": missing})
+
+
+def score(model: ElasticNetModel, features: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
+    """One row per region of the images: center, patient, image, region, role, variant, score in [0, 1], logit."""
+    regions = images.select("center", "patient", "image", "role").join(
+        features.drop("center", "patient"), on="image", maintain_order="left_right"
+    )
+    logits = model.logits(regions.select(model.features).to_numpy())
+    who = regions.select("center", "patient", "image", pl.col("region").cast(pl.Int64), "role", "variant")
+    return who.with_columns(pl.Series("score", expit(logits)), pl.Series("logit", logits))
+
+
+def _features(model: ElasticNetModel, folders: list[Path]) -> pl.DataFrame:
+    table = read_features(folders)
+    missing = [name for name in model.features if name not in table.columns]
+    if missing:
+        raise StudyError(
+            f"Radiomics: features of {folders[0]} lack {missing[0]!r}, which the model was fitted on; "
+            "measure the center again with this release."
+        )
+    return table

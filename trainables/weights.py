@@ -1,0 +1,200 @@
+"""Weights from files: read without running their code, named, loaded, and certified tensor by tensor."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from search_spaces.errors import StudyError
+from trainables.layouts import timm_names
+
+Tensors = dict[str, torch.Tensor]
+
+LEAST_SHARE = 0.9
+"""Of a backbone's tensors that a file must hold, and of a file's tensors that the backbone must use."""
+
+COUNTERS = "num_batches_tracked"
+"""Batch norm's step counters: they shape no output, and old files lack them, so shares are counted without."""
+
+_WRAPPERS = ("state_dict", "model")
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of a file's tensors; names are the backbone's, those left over the file's."""
+
+    loaded: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    """Loaded too, their color channels summed to the one channel of a radiograph."""
+    missing: tuple[str, ...]
+    left_over: tuple[str, ...]
+    share: float
+    """Of the backbone's tensors, batch norm's counters aside."""
+    fingerprint_source: str
+    """Of the tensors as they were handed over."""
+
+    def facts(self) -> dict[str, Any]:
+        """For the certificate."""
+        return {
+            "tensors_loaded": list(self.loaded),
+            "tensors_reshaped": list(self.reshaped),
+            "tensors_missing": list(self.missing),
+            "tensors_left_over": list(self.left_over),
+            "share_loaded": self.share,
+            "fingerprint_source": self.fingerprint_source,
+        }
+
+
+def load_backbone(
+    model: torch.nn.Module, path: Path, *, backbone: str, names: list[str], first_conv: str, least: float = LEAST_SHARE
+) -> Loaded:
+    """Load a file into the tensors `names` of a model, all else of the model stays; raises StudyError if it misfits.
+
+    `first_conv` is the layer whose three color channels may be summed to one. Misfits are: a tensor of another shape,
+    less than `least` of the names in the file, or more than a tenth of the file unused (another, larger backbone).
+    """
+    found = _named(read_weights(path), path, backbone)
+    live = {name: tensor for name, tensor in model.state_dict().items() if name in set(names)}
+    handed, reshaped = _fitting(found, live, path, backbone, f"{first_conv}.weight")
+    loaded = Loaded(
+        loaded=tuple(handed),
+        reshaped=reshaped,
+        missing=tuple(name for name in live if name not in handed),
+        left_over=tuple(name for name in found if name not in live),
+        share=_counted(handed) / _counted(live),
+        fingerprint_source=fingerprint(handed),
+    )
+    _check_shares(loaded, found, len(live), path, backbone, least)
+    model.load_state_dict(handed, strict=False)
+    _check_arrival(model, loaded, path)
+    return loaded
+
+
+def read_weights(path: Path) -> Tensors:
+    """The tensors of a .safetensors, .pth or .pt file; pickles only with weights_only. Raises StudyError."""
+    if not path.is_file():
+        raise StudyError(f"{path}: there is no such weights file; put it there or leave the source out of the grid.")
+    try:
+        content: dict[Any, Any] = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
+    except (SafetensorError, *_UNREADABLE) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise StudyError(
+            f"{path}: cannot be read as weights ({reason}); allowed are .safetensors, and .pth or .pt files that hold "
+            "a state_dict of plain tensors. Fetch the file anew or convert it."
+        ) from None
+    while inner := next((content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)), None):
+        content = inner
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise StudyError(f"{path}: holds no tensors; a state_dict or {{'state_dict': ...}} is expected.")
+    return tensors
+
+
+def write_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Save tensors of any device and memory format."""
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Sha256 of names, types, shapes and bytes, whatever the order, device or memory format."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _load_pickle(path: Path) -> dict[Any, Any]:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict):
+        raise ValueError(f"it holds a {type(content).__name__}")
+    return content
+
+
+def _named(tensors: Tensors, path: Path, backbone: str) -> Tensors:
+    names = timm_names(tensors, backbone)
+    if len(set(names.values())) < len(names):
+        taken: dict[str, str] = {}
+        first, second = next((taken[new], old) for old, new in names.items() if taken.setdefault(new, old) != old)
+        raise StudyError(f"{path}: {first!r} and {second!r} both mean {names[first]!r}; keep one model per file.")
+    if "conv1.bias" in names.values() and backbone.startswith("resnet"):
+        raise StudyError(
+            f"{path}: has 'conv1.bias', as files converted from Keras do; their {backbone} strides elsewhere and would "
+            "compute something else. Use the source's PyTorch file."
+        )
+    return {names[name]: tensor for name, tensor in tensors.items()}
+
+
+def _fitting(found: Tensors, live: Tensors, path: Path, backbone: str, first: str) -> tuple[Tensors, tuple[str, ...]]:
+    """The file's tensors in the backbone's shapes and types, and the names whose channels were summed."""
+    handed, reshaped = {}, []
+    for name, target in live.items():
+        if name not in found:
+            continue
+        tensor = found[name]
+        if name == first and target.shape[1] == 1 and tensor.ndim == target.ndim and tensor.shape[1] == 3:
+            tensor = tensor.sum(dim=1, keepdim=True)
+            reshaped.append(name)
+        if tensor.shape != target.shape:
+            raise StudyError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, {backbone} has {tuple(target.shape)} there; "
+                f"the file is of another backbone. Give the file of {backbone}."
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise StudyError(f"{path}: {name} holds values that are not finite; fetch the file anew.")
+        handed[name] = tensor.to(target.dtype)
+    return handed, tuple(reshaped)
+
+
+def _check_shares(loaded: Loaded, found: Tensors, total: int, path: Path, backbone: str, least: float) -> None:
+    if loaded.share < least:
+        raise StudyError(
+            f"{path}: holds {len(loaded.loaded)} of the {total} tensors of {backbone}, {loaded.share:.0%} where "
+            f"{least:.0%} are needed; missing are {_some(loaded.missing)}, the file has {_some(tuple(found))}. "
+            f"Give a file of {backbone} in timm's, torchvision's or RadImageNet's names."
+        )
+    if len(loaded.left_over) > (1 - LEAST_SHARE) * len(found):
+        raise StudyError(
+            f"{path}: {len(loaded.left_over)} of its {len(found)} tensors have no place in {backbone}, such as "
+            f"{_some(loaded.left_over)}; the file is of a larger backbone. Give the file of {backbone}."
+        )
+
+
+def _check_arrival(model: torch.nn.Module, loaded: Loaded, path: Path) -> None:
+    live = model.state_dict()
+    if fingerprint({name: live[name] for name in loaded.loaded}) != loaded.fingerprint_source:
+        raise RuntimeError(f"{path}: the model's tensors differ from the file's after loading.")
+
+
+def _counted(tensors: Tensors) -> int:
+    return sum(not name.endswith(COUNTERS) for name in tensors)
+
+
+def _some(names: tuple[str, ...], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + more if names else "nothing"
