@@ -31,7 +31,7 @@ def connect(cluster: str, *, address: str | None, gpus: int | None, cpus: int | 
     """
     check_request(cluster, address=address, gpus=gpus)
     quiet_environment()
-    os.environ["RAY_raylet_start_wait_time_s"] = "240"
+    os.environ["RAY_raylet_start_wait_time_s"] = "240"  # noqa: SIM112 - Ray spells it so
     if cluster == "gpu":
         return _join(address or os.environ["RAY_ADDRESS"])
     return _start(cpus or os.cpu_count() or 1, _gpus_here() if gpus is None else gpus)

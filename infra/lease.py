@@ -22,8 +22,9 @@ STALE_SECONDS = 60.0
 class Lease:
     """The right to run a study, held by one driver at a time.
 
-    Lease number n is the file <folder>/<n>.json. Taking the lease means creating the next number, which only one can do;
-    the number is the fencing number. A holder that died (its process is gone, or no heartbeat for a minute) is succeeded.
+    Lease number n is the file <folder>/<n>.json. Taking the lease means creating the next number, which only one can
+    do; the number is the fencing number. A holder that died (its process is gone, or it had no heartbeat for a
+    minute) is succeeded.
     """
 
     folder: Path

@@ -40,6 +40,7 @@ class Assigner:
             "gpu": shape.gpu,
             "environment": {**QUIET, "OMP_NUM_THREADS": str(shape.cpus)},
             "tasks": self.tasks,
+            "preload": ["trainables.preload"] if self.tasks == TASKS else [],
         }
 
     def told(self, job: Job) -> dict[int, Told]:
@@ -121,7 +122,7 @@ class Assigner:
         return (job.center,) if job.center is not None else self.workspace.study.cohort.development
 
     def _center(self, job: Job, arm: Arm, name: str) -> dict[str, Any]:
-        """Paths of one center: labels for training on development centers and corpora, boxes where regions need them."""
+        """Paths of one center: labels where a job trains, boxes where its regions need them."""
         is_corpus = job.kind == "pretrain"
         folder = (self.cohort.corpora if is_corpus else self.cohort.centers)[name].folder.resolve()
         learns = job.kind in {"tune", "fit", "pretrain"}

@@ -14,6 +14,7 @@ from orchestrator.journal import certificate_of
 from orchestrator.lock import Lock, opened_at
 from orchestrator.plan import Plan
 from orchestrator.results import cells
+from orchestrator.schedule import SETTLED
 from search_spaces.grid import Cell
 from search_spaces.jobs import Job
 from search_spaces.study import RadiomicsArm
@@ -102,9 +103,8 @@ def _cells(plan: Plan, lock: Lock | None) -> Iterator[Row]:
 
 def _tuned(fits: list[Mapping[str, Any]]) -> str:
     chosen = fits[0]["hyperparameters"] if fits else {}
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in chosen.items()
-    )
+    texts = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in chosen.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def _shared(plan: Plan, jobs: list[Job]) -> list[Job]:
@@ -191,5 +191,7 @@ def _waiting(plan: Plan, lock: Lock | None) -> str:
         return ""
     if lock is None:
         return "No sweep has locked a plan yet."
-    left = [key for key in lock.keys(plan.jobs.values()) if key not in plan.finished]
-    return f"{len(left)} of {len(lock.keys(plan.jobs.values()))} locked replicates are neither finished nor failed for good."
+    locked = lock.keys(plan.jobs.values())
+    states = plan.whole_schedule(lock).states
+    left = sum(states[key] not in SETTLED for key in locked)
+    return f"{left} of {len(locked)} locked replicates are neither finished nor failed for good."

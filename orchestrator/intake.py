@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -82,8 +83,8 @@ def _centers(workspace: Workspace, salt: bytes, say: Say) -> Iterator[tuple[str,
         source = Path(study.cohort.data) / name
         if not source.is_dir():
             raise StudyError(
-                f"{source}: center {name!r} of study {study.name!r} has no folder; put its radiographs and labels.csv there, "
-                "or mend cohort.data."
+                f"{source}: center {name!r} of study {study.name!r} has no folder; put its radiographs and "
+                "labels.csv there, or mend cohort.data."
             )
         center = ingest_center(
             name,
@@ -138,7 +139,9 @@ def _check(study: StudySpec, cohort: Cohort) -> None:
     images, labels = _stacked(develop, "images"), _stacked(develop, "labels")
     for arm in study.arms:
         where = f"Study {study.name!r}, arm {arm.name!r}"
-        check_classes(images, labels, arm.labels.positive, arm.labels.negative, study.split.folds, where)
+        check_classes(
+            images, labels, arm.labels.positive, arm.labels.negative, study.split.folds, where, study.split.reserve
+        )
     if study.cohort.patient_ids == "shared":
         check_shared_patients(develop, [cohort.centers[name] for name in study.cohort.external])
 
@@ -160,7 +163,8 @@ def _check_leakage(workspace: Workspace, cohort: Cohort, say: Say) -> None:
     write_frame(findings, workspace.findings)
     for row in findings.iter_rows(named=True):
         say(
-            f"{row['severity']}: {row['count']} {row['kind']} duplicates of {row['first']} and {row['second']}; {row['note']}"
+            f"{row['severity']}: {row['count']} {row['kind']} duplicates of {row['first']} and {row['second']}; "
+            f"{row['note']}"
         )
     stops = findings.filter(pl.col("severity") == "stops")
     if len(stops):
@@ -171,8 +175,9 @@ def _check_leakage(workspace: Workspace, cohort: Cohort, say: Say) -> None:
         )
 
 
-def _stacked(centers: list[Center], table: str) -> pl.DataFrame:
-    return pl.concat([getattr(center, table) for center in centers], how="vertical_relaxed")
+def _stacked(centers: list[Center], table: Literal["images", "labels"]) -> pl.DataFrame:
+    tables = [center.images if table == "images" else center.labels for center in centers]
+    return pl.concat(tables, how="vertical_relaxed")
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:

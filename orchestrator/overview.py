@@ -14,8 +14,9 @@ from orchestrator.lock import opened_at, read_lock
 from orchestrator.plan import Plan
 from orchestrator.resources import Capacity
 from orchestrator.schedule import Schedule, State
+from search_spaces.jobs import Kind
 
-KINDS = ("features", "pretrain", "tune", "fit", "predict")
+KINDS: tuple[Kind, ...] = ("features", "pretrain", "tune", "fit", "predict")
 
 
 def print_plan(plan: Plan, console: Console, cores: int) -> None:

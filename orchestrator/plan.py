@@ -44,13 +44,16 @@ class Plan:
     def schedule(self, capacity: Capacity, lock: Lock | None) -> Schedule:
         """The selected jobs as a schedule for this machine or cluster."""
         locked = [] if lock is None else lock.keys(self.jobs.values())
-        whole = self._schedule(self.jobs, capacity, locked, ())
-        settled = [key for key in locked if key not in self.selected and whole.states[key] in SETTLED]
+        states = self.whole_schedule(lock).states
+        settled = [key for key in locked if key not in self.selected and states[key] in SETTLED]
         return self._schedule(self.selected, capacity, locked, settled)
 
-    def _schedule(
-        self, jobs: Mapping[str, Job], capacity: Capacity, locked: list[str], settled: list[str] | tuple[()]
-    ) -> Schedule:
+    def whole_schedule(self, lock: Lock | None) -> Schedule:
+        """All jobs of the study, whatever this run is restricted to."""
+        locked = [] if lock is None else lock.keys(self.jobs.values())
+        return self._schedule(self.jobs, Capacity(1), locked, [])
+
+    def _schedule(self, jobs: Mapping[str, Job], capacity: Capacity, locked: list[str], settled: list[str]) -> Schedule:
         study = self.workspace.study
         return Schedule(
             jobs=jobs,
@@ -66,7 +69,7 @@ class Plan:
     def external_open(self) -> bool:
         """Whether every locked replicate is finished or failed for good, so that external results may be seen."""
         lock = read_lock(self.workspace)
-        return lock is not None and not self.not_ingested and self.schedule(Capacity(1), lock).seal_is_open
+        return lock is not None and not self.not_ingested and self.whole_schedule(lock).seal_is_open
 
     def check_weights(self) -> None:
         """Refuse to sweep while a selected cell lacks its weights file."""

@@ -51,6 +51,7 @@ def check_capacity(study: StudySpec, jobs: Iterable[Job], capacity: Capacity) ->
         shape = shape_of(study, job, capacity)
         if not capacity.holds(shape):
             raise StudyError(
-                f"Study {study.name!r}, arm {job.arm!r}, resources: a job asks for {shape.cpus} CPUs and {shape.gpu:g} GPU, "
-                f"the cluster has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs; lower `resources` or join a larger cluster."
+                f"Study {study.name!r}, arm {job.arm!r}, resources: a job asks for {shape.cpus} CPUs and "
+                f"{shape.gpu:g} GPU, the cluster has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs; lower "
+                "`resources` or join a larger cluster."
             )

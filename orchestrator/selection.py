@@ -49,7 +49,8 @@ def parse_selection(study: StudySpec, only: str, arm: str) -> Selection:
         name, equals, values = part.partition("=")
         if not equals or name not in _FIELDS or not values:
             raise StudyError(
-                f"ONLY={only!r}: {part!r} is not <field>=<value>[,<value>].{nearest(name, _FIELDS)} Fields: {', '.join(_FIELDS)}."
+                f"ONLY={only!r}: {part!r} is not <field>=<value>[,<value>].{nearest(name, _FIELDS)} "
+                f"Fields: {', '.join(_FIELDS)}."
             )
         wanted[name] = tuple(values.split(","))
     return Selection(arm or None, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -30,7 +30,7 @@ from orchestrator.workspace import Workspace
 class Request:
     """What a person asked for, beside the study."""
 
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     cluster: str = "local"
     address: str | None = None
     gpus: int | None = None

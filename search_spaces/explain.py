@@ -34,7 +34,7 @@ def _is_misspelt(finding: dict[str, Any], model: type[BaseModel]) -> bool:
 def _as_written(loc: tuple[Any, ...], raw: Any) -> Iterator[Any]:
     """The parts of a place that stand in the file; pydantic puts the chosen kind of a union between them."""
     for number, part in enumerate(loc):
-        is_there = isinstance(raw, list) and isinstance(part, int) or isinstance(raw, dict) and part in raw
+        is_there = (isinstance(raw, list) and isinstance(part, int)) or (isinstance(raw, dict) and part in raw)
         if is_there:
             raw = raw[part]
             yield part

@@ -107,7 +107,8 @@ def _missing(study: StudySpec, cells: list[Cell]) -> list[MissingWeights]:
     return [
         MissingWeights(
             cell,
-            f"{expected_file(study, cell.pretraining, cell.backbone)}: the {cell.pretraining} weights for {cell.backbone} are missing"
+            f"{expected_file(study, cell.pretraining, cell.backbone)}: the {cell.pretraining} weights for "
+            f"{cell.backbone} are missing"
             f"{_published_at(cell.pretraining)}; put the file there, or leave the source out of the grid.",
         )
         for cell in cells

@@ -39,7 +39,8 @@ SOURCES: dict[str, Source] = {
             "timm <backbone>.tv_in1k, as model.safetensors",
         ),
         Source(
-            "radimagenet", "CT, MR and ultrasound (no radiographs)", "whole body", "on request from the authors", "unknown",
+            "radimagenet", "CT, MR and ultrasound (no radiographs)", "whole body", "on request from the authors",
+            "unknown",
             ("resnet50", "inception_v3", "densenet121"), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5),
             "RadImageNet's PyTorch files ResNet50.pt, InceptionV3.pt, DenseNet121.pt",
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from search_spaces.errors import StudyError
 from search_spaces.explain import explain
@@ -17,6 +17,12 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 Init = Literal["scratch", "transfer", "frozen"]
 CommercialUse = Literal["yes", "no", "unknown"]
+
+
+def _gpu_share(share: float) -> float:
+    if share not in {1.0, 0.5, 0.25}:
+        raise ValueError(f"a job takes 1, 0.5 or 0.25 of a GPU, not {share:g}")
+    return share
 
 
 class Part(BaseModel):
@@ -144,7 +150,8 @@ class Fit(Part):
 class Resources(Part):
     """What one training job of the arm occupies on a GPU node; without a GPU every job takes one CPU."""
 
-    gpu: Literal[1, 0.5, 0.25] = 1
+    gpu: Annotated[float, AfterValidator(_gpu_share)] = 1.0
+    """A whole GPU, a half or a quarter: few shapes, so that warm workers are shared."""
     cpus: PositiveInt = 4
 
 

@@ -28,24 +28,28 @@ KEPT_CHECKPOINTS = 2
 
 
 def work(payload: dict[str, Any], sender: Connection) -> None:
-    """Entry of the child process: try the job, publish it, and say how it ended."""
+    """Entry of the child process."""
     _die_with_parent()
     os.environ.update(payload["environment"])
     os.chdir(payload["directory"])
-    store = RunStore(Path(payload["store"]))
+    try_job(payload, sender.send)
+
+
+def try_job(payload: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
+    """Try the job, publish it, and say how it ended: finished, stopped, or failed with one line."""
     try:
-        attempt = Attempt(payload, store, sender)
+        attempt = Attempt(payload, RunStore(Path(payload["store"])), send)
     except Exception:  # a failed attempt is recorded wherever it happens
-        sender.send({"state": "failed", "error": traceback.format_exc()})
+        send({"state": "failed", "error": traceback.format_exc()})
         return
     try:
         _run(payload["job"], attempt, payload["tasks"])
         attempt.publish()
-        sender.send({"state": "finished"})
+        send({"state": "finished"})
     except Stop:
-        sender.send({"state": "stopped"})
+        send({"state": "stopped"})
     except Exception as error:  # the one place that catches everything: a job's failure is data
-        sender.send({"state": "failed", "error": attempt.record_failure(error)})
+        send({"state": "failed", "error": attempt.record_failure(error)})
 
 
 def _run(job: Job, attempt: Attempt, tasks: str) -> None:
@@ -59,12 +63,12 @@ def _run(job: Job, attempt: Attempt, tasks: str) -> None:
 class Attempt:
     """The `Run` that a task gets: journal, checkpoints, tables and the result of one attempt."""
 
-    def __init__(self, payload: dict[str, Any], store: RunStore, sender: Connection) -> None:
+    def __init__(self, payload: dict[str, Any], store: RunStore, send: Callable[[dict[str, Any]], None]) -> None:
         self.job: Job = payload["job"]
         self.device: str = payload["device"]
         self.threads: int = payload["threads"]
         self._store = store
-        self._sender = sender
+        self._send = send
         self._earlier = store.newest_attempt(self.job["key"])
         self.folder = store.start_attempt(self.job, {"code": code_version(), "versions": versions()})
         self._claims = self.folder.parent.parent / "claims"
@@ -78,7 +82,7 @@ class Attempt:
         self._check_claim()
         row = {"epoch": epoch, "time_ms": int(time.time() * 1000), "metrics": metrics}
         replace(self.folder / "journal" / f"{epoch:06d}.json", to_json(row))
-        self._sender.send({"state": "running", "epoch": epoch, "metrics": metrics})
+        self._send({"state": "running", "epoch": epoch, "metrics": metrics})
 
     def save_checkpoint(self, epoch: int, write: Callable[[Path], None]) -> None:
         """Let `write` fill a folder, publish it by renaming, keep the newest two."""

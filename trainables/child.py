@@ -14,7 +14,6 @@ from trainables.attempt import work
 
 Message = dict[str, Any]
 _CONTEXT = mp.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["trainables.preload"])
 
 
 def run_in_child(payload: dict[str, Any]) -> Iterator[Message]:
@@ -23,6 +22,7 @@ def run_in_child(payload: dict[str, Any]) -> Iterator[Message]:
     A fresh process per job gives clean library state, memory that returns to the system, and a job that can be killed
     without its worker. Lost means that the process ended without a word (a signal, or memory ran out).
     """
+    _CONTEXT.set_forkserver_preload(payload["preload"])  # read once, when the server starts with the first job
     receiver, sender = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(target=work, args=(payload, sender), daemon=True)
     with _no_main_module():

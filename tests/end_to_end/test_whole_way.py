@@ -24,7 +24,12 @@ def test_every_planned_job_is_published_once(swept):
 def test_the_report_names_every_cell_and_stands_alone(swept):
     page = (swept.store / "report" / "report.html").read_text()
 
-    for cell in ("test_resnet-none-scratch", "test_resnet-chest-frozen", "yolov5n-none-scratch", "elasticnet-none-scratch"):
+    for cell in (
+        "test_resnet-none-scratch",
+        "test_resnet-chest-frozen",
+        "yolov5n-none-scratch",
+        "elasticnet-none-scratch",
+    ):
         assert cell in page
     assert 'src="http' not in page
     assert "@import" not in page

@@ -211,4 +211,6 @@ def test_finished_records_are_plain_json(tmp_path):
     job = next(iter(planned(workspace).jobs.values()))
     publish(workspace, job, value=0.5)
 
-    assert json.loads((workspace.run_store.root / "finished" / f"{job.key}.json").read_text())["result"] == {"value": 0.5}
+    assert json.loads((workspace.run_store.root / "finished" / f"{job.key}.json").read_text())["result"] == {
+        "value": 0.5
+    }

@@ -38,7 +38,9 @@ def drain(plan: Schedule) -> list[str]:
 
 
 def test_a_job_starts_only_after_everything_it_needs_is_finished():
-    plan = schedule(job("predict", "predict", needs=["fit"]), job("fit", needs=["pretrain"]), job("pretrain", "pretrain"))
+    plan = schedule(
+        job("predict", "predict", needs=["fit"]), job("fit", needs=["pretrain"]), job("pretrain", "pretrain")
+    )
 
     assert drain(plan) == ["pretrain", "fit", "predict"]
 
@@ -56,7 +58,9 @@ def test_what_is_finished_is_not_offered_again():
 
 
 def test_when_a_root_fails_everything_behind_it_is_blocked_and_the_rest_goes_on():
-    plan = schedule(job("root", "pretrain"), job("fit", needs=["root"]), job("predict", "predict", needs=["fit"]), job("other"))
+    plan = schedule(
+        job("root", "pretrain"), job("fit", needs=["root"]), job("predict", "predict", needs=["fit"]), job("other")
+    )
     assert plan.next().key == "root"
 
     plan.fail("root", "boom")
@@ -141,6 +145,9 @@ def test_a_job_that_failed_for_good_before_blocks_what_needs_it_from_the_start()
 
 
 def test_a_selection_takes_along_what_it_needs():
-    jobs = {entry.key: entry for entry in (job("p", "pretrain"), job("t", "tune", needs=["p"]), job("f", trials=["t"]), job("x"))}
+    jobs = {
+        entry.key: entry
+        for entry in (job("p", "pretrain"), job("t", "tune", needs=["p"]), job("f", trials=["t"]), job("x"))
+    }
 
     assert set(close_over_needs([jobs["f"]], jobs)) == {"p", "t", "f"}

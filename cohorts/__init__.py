@@ -1,0 +1,1 @@
+"""Radiographs in: folders of hospitals become tables and a pixel store."""

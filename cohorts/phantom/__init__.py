@@ -1,0 +1,1 @@
+"""Synthetic radiographs with known lesions: knees for centers, chests and natural pictures for pretraining."""

@@ -1,0 +1,141 @@
+"""The first screen in words: sentences made of facts, no claim beyond the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from evaluation.report.context import ReportContext
+from evaluation.report.names import arm_box, cell_label, pair_labels, places, sample
+from evaluation.report.numbers import count, estimate, fraction, is_missing, p_equation, plural, signed, signed_interval
+
+MOST_CONTRASTS = 6
+"""Primary contrasts told on the first screen; the rest are in their table."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Sentences of the first screen; `attention` pairs a sentence with the section that it points to."""
+
+    facts: tuple[tuple[str, str], ...]
+    """What and how many."""
+    setting: str
+    sealed: str
+    """Why external results are not shown; empty once they are."""
+    primary: tuple[tuple[str, str], ...]
+    """Who against whom, and the numbers."""
+    untold: int
+    """Primary contrasts that are only in the table."""
+    best: tuple[str, ...]
+    attention: tuple[tuple[str, str], ...]
+
+
+def summarize(context: ReportContext) -> Summary:
+    """The summary of a study at this moment."""
+    primary = _primary(context)
+    return Summary(
+        facts=_facts(context),
+        setting=_setting(context),
+        sealed=_sealed(context),
+        primary=tuple(primary[:MOST_CONTRASTS]),
+        untold=max(0, len(primary) - MOST_CONTRASTS),
+        best=tuple(sentence for arm in context.arms for sentence in _best(context, arm)),
+        attention=_attention(context),
+    )
+
+
+def _sealed(context: ReportContext) -> str:
+    if context.external_open:
+        return ""
+    reason = context.external_waiting.rstrip(".") or "no reason was recorded"
+    return (
+        f"External results are sealed: {reason}. Until they are opened, every figure here is of development patients."
+    )
+
+
+def _facts(context: ReportContext) -> tuple[tuple[str, str], ...]:
+    cells = context.cells
+    finished, planned = sum(cells["replicates_finished"]), sum(cells["replicates_planned"])
+    return (
+        ("Cells", count(cells.height)),
+        ("Replicates finished", f"{count(finished)}/{count(planned)}"),
+        (
+            "Centers, development + external",
+            f"{len(context.centers('development'))} + {len(context.centers('external'))}",
+        ),
+        ("Development patients", _patients(context, "development")),
+        ("External patients", _patients(context, "external")),
+    )
+
+
+def _patients(context: ReportContext, role: str) -> str:
+    totals = context.cohort.filter((pl.col("role") == role) & pl.col("label").is_null())
+    return count(sum(totals["patients"]))
+
+
+def _setting(context: ReportContext) -> str:
+    development, external = context.centers("development"), context.centers("external")
+    when = "tested" if context.external_open else "to be tested"
+    tested = f"{when} on {_listed(external)}, which training never sees" if external else "no external center is named"
+    arms = "; ".join(
+        f"{arm} ({plural(len(context.cells_of(arm)), 'cell')}, {arm_box(context, arm)})" for arm in context.arms
+    )
+    return f"Developed on {_listed(development)}, {tested}." + (f" Arms: {arms}." if arms else "")
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) < 2:
+        return names[0] if names else "no center"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _primary(context: ReportContext) -> list[tuple[str, str]]:
+    frame = context.contrasts.filter(pl.col("family") == "primary")
+    found = places(context, frame)
+    return (
+        [_contrast(context, row, found[0].name) for row in found[0].rows(frame).iter_rows(named=True)] if found else []
+    )
+
+
+def _contrast(context: ReportContext, row: dict[str, Any], place: str) -> tuple[str, str]:
+    who = " against ".join(pair_labels(context, row["first"], row["second"]))
+    where = f"{place}, {sample(row['n_positive'], row['n_negative'])}"
+    if is_missing(row["difference"]):
+        return who, f"No estimate: {row['flag'] or 'no reason recorded'}. {where}."
+    numbers = f"AUC {fraction(row['auc_first'])} against {fraction(row['auc_second'])}"
+    spread = f"95% interval {signed_interval(row['low'], row['high'])}, Holm-adjusted {p_equation(row['p_adjusted'])}"
+    return who, f"{numbers}, difference {signed(row['difference'])} ({spread}). {where}."
+
+
+def _best(context: ReportContext, arm: str) -> list[str]:
+    frame = context.performance.filter((pl.col("arm") == arm) & (pl.col("role") == "external"))
+    found = places(context, frame)
+    known = found[0].rows(frame).filter(pl.col("auc").is_not_nan()) if found else frame
+    if known.is_empty():
+        return []
+    row = known.sort("auc", descending=True, maintain_order=True).row(0, named=True)
+    among = f"the highest of {known.height} cells, so an optimistic pick" if known.height > 1 else "the only cell"
+    value = estimate(row["auc"], row["low"], row["high"])
+    where = f"{found[0].name}, {sample(row['n_positive'], row['n_negative'])}"
+    return [f"{arm}: {value}, {cell_label(context, row['cell'])}, {among}. {where}."]
+
+
+def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
+    cells = context.cells
+    incomplete = cells.filter(pl.col("replicates_finished") < pl.col("replicates_planned")).height
+    exploratory = cells.filter(pl.col("exploratory")).height
+    aside = int(context.quarantine["count"].sum())
+    stops = context.leakage.filter(pl.col("severity") == "stops").height
+    warns = context.leakage.height - stops
+    found = (
+        (incomplete, f"{plural(incomplete, 'cell')} incomplete", "budgets"),
+        (exploratory, f"{plural(exploratory, 'cell')} exploratory: added after the lock", "budgets"),
+        (context.failures.height, f"{plural(context.failures.height, 'job')} failed", "failures"),
+        (stops, f"{plural(stops, 'finding')} of duplicates that stop the study", "leakage"),
+        (warns, f"{plural(warns, 'warning')} about duplicates", "leakage"),
+        (aside, f"{plural(aside, 'radiograph')} in quarantine", "quarantine"),
+        (context.left_out.height, f"{plural(context.left_out.height, 'combination')} left out", "left-out"),
+    )
+    return tuple((sentence, anchor) for number, sentence, anchor in found if number)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from orchestrator.intake import known, take_in
+from orchestrator.plan import make_plan
+from orchestrator.results import labels, predictions
+from orchestrator.schedule import State
+from orchestrator.selection import Selection
+from orchestrator.workspace import Workspace
+from search_spaces.study import StudySpec
+from tests.orchestrator.here import run_here
+from trainables import TASKS
+
+LABELS = {"positive": ["malignant"], "negative": ["benign"]}
+GRID = {"pretraining": ["none"], "init": ["scratch"]}
+ARMS = {
+    "classification": {
+        "labels": LABELS,
+        "region": "box",
+        "image_size": 32,
+        "grid": {**GRID, "backbone": ["test_resnet"]},
+    },
+    "detection": {"labels": LABELS, "image_size": 64, "grid": {**GRID, "backbone": ["yolov5n"]}},
+    "radiomics": {"labels": LABELS},
+}
+
+
+@pytest.fixture(scope="module")
+def cohort_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("sealed")
+
+
+def workspace_of(folder, task: str) -> Workspace:
+    arm = {"task": task, **ARMS[task], "fit": {"epochs": 1, "seeds": [0]}}
+    if task != "radiomics":
+        arm["tune"] = {"trials": 0}
+    study = {
+        "name": task,
+        "cohort": {
+            "data": str(folder / "centers"),
+            "development": ["a"],
+            "external": ["b"],
+            "phantom": {"patients": 40, "height": 96, "difficulty": 0.2, "prevalence": 0.5},
+        },
+        "preprocessing": {"size": 96},
+        "split": {"kind": "holdout", "validation": 0.3, "reserve": 0.3},
+        "arms": [arm],
+    }
+    return Workspace(folder / "runs", StudySpec.model_validate(study))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_runs_to_its_external_predictions_without_the_external_labels(cohort_folder, task):
+    workspace = workspace_of(cohort_folder, task)
+    take_in(workspace, lambda _: None)
+    hidden = workspace.center("b") / "labels.parquet"
+    hidden.rename(hidden.with_suffix(".hidden"))
+    try:
+        schedule, payloads = run_here(workspace)
+    finally:
+        hidden.with_suffix(".hidden").rename(hidden)
+
+    assert schedule.reasons == {}
+    assert set(schedule.states.values()) == {State.FINISHED}
+    external = [
+        payload for payload in payloads if payload["job"]["center"] == "b" and payload["job"]["kind"] == "predict"
+    ]
+    assert external
+    assert all(str(hidden) not in json.dumps(payload) for payload in payloads)
+
+    table = predictions(make_plan(workspace, known(workspace), Selection()), open_external=True)
+    scores = table.filter(pl.col("role") == "external")["score"]
+    assert len(scores) > 0
+    assert scores.is_between(0, 1).all()
+
+
+@pytest.mark.slow
+def test_while_the_seal_is_closed_no_external_label_or_prediction_is_read(cohort_folder):
+    workspace = workspace_of(cohort_folder, "radiomics")
+    take_in(workspace, lambda _: None)
+    plan = make_plan(workspace, known(workspace), Selection())
+
+    assert labels(plan, open_external=False)["center"].unique().to_list() == ["a"]
+    assert "external" not in predictions(plan, open_external=False)["role"]
