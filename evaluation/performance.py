@@ -1,0 +1,132 @@
+"""How well each cell discriminates: one row per cell, role and center, pooled and stratified."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+import polars as pl
+
+from evaluation.discrimination import CLUSTERED, DELONG, Area, area
+from evaluation.panels import POOLED, STRATIFIED, Cases, Panel
+from evaluation.replicates import single_replicates
+from evaluation.strata import Stratum, stratified_area
+
+PERFORMANCE: dict[str, pl.DataType] = {
+    "arm": pl.String(),
+    "cell": pl.String(),
+    "backbone": pl.String(),
+    "pretraining": pl.String(),
+    "init": pl.String(),
+    "role": pl.String(),
+    "center": pl.String(),
+    "n_positive": pl.Int64(),
+    "n_negative": pl.Int64(),
+    "patients": pl.Int64(),
+    "auc": pl.Float64(),
+    "se": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "method": pl.String(),
+    "auc_naive_low": pl.Float64(),
+    "auc_naive_high": pl.Float64(),
+    "flag": pl.String(),
+    "single_mean": pl.Float64(),
+    "single_sd": pl.Float64(),
+    "replicates": pl.Int64(),
+    "replicates_planned": pl.Int64(),
+    "complete": pl.Boolean(),
+    "exploratory": pl.Boolean(),
+}
+
+_MEASURED = [*list(PERFORMANCE)[:2], *list(PERFORMANCE)[5:18]]
+ONE_CLASS = "one class"
+MISSING = "images without a score"
+
+Row = dict[str, Any]
+
+
+def performance(boards: list[Panel], replicates: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """AUC of every cell per center, pooled, and over several external centers also stratified (PERFORMANCE).
+
+    `replicates` holds the scores of single replicates, whose mean AUC and its standard deviation stand beside.
+    """
+    rows = [row for cell in cells["cell"] for row in _cell(boards, cell)]
+    table = pl.DataFrame(rows, schema={name: PERFORMANCE[name] for name in _MEASURED}, orient="row")
+    facts = cells.select("cell", "backbone", "pretraining", "init", "replicates_planned", "exploratory")
+    return (
+        table.join(facts, on="cell", how="left", maintain_order="left")
+        .join(single_replicates(replicates), on=["cell", "role", "center"], how="left", maintain_order="left")
+        .with_columns(
+            pl.col("single_mean", "single_sd").fill_null(nan),
+            complete=pl.col("even")
+            & (pl.col("replicates") == pl.col("replicates_planned"))
+            & ~pl.col("flag").str.contains(MISSING, literal=True),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in PERFORMANCE.items())
+    )
+
+
+def _cell(boards: list[Panel], cell: str) -> list[Row]:
+    measured = [_Measured(panel, cell) for panel in boards if cell in panel.scores]
+    rows = [one.row() for one in measured]
+    external = [one for one in measured if one.panel.role == "external" and one.panel.center != POOLED]
+    return [*rows, _stratified(external)] if len(external) > 1 else rows
+
+
+class _Measured:
+    """One cell on one panel."""
+
+    def __init__(self, panel: Panel, cell: str) -> None:
+        self.panel, self.cell = panel, cell
+        self.cases = panel.cases(cell)
+        self.area, self.naive = _areas(panel, cell, self.cases)
+
+    def row(self) -> Row:
+        return {
+            "arm": self.panel.arms[self.cell],
+            "cell": self.cell,
+            "role": self.panel.role,
+            "center": self.panel.center,
+            "n_positive": self.cases.n_positive,
+            "n_negative": self.cases.n_negative,
+            "patients": self.cases.clusters.count,
+        } | _numbers(self.area, self.naive, self.flag)
+
+    @property
+    def flag(self) -> str:
+        missing = self.panel.missing(self.cell)
+        return "; ".join(filter(None, [self.area.flag, f"{MISSING}: {missing}" if missing else ""]))
+
+    def stratum(self, found: Area) -> Stratum[Area]:
+        return Stratum(self.panel.center, self.cases.n_positive * self.cases.n_negative, self.flag, found)
+
+
+def _areas(panel: Panel, cell: str, cases: Cases) -> tuple[Area, Area]:
+    """With and without regard to patients who have several images."""
+    if cases.one_class:
+        unknown = Area(nan, nan, nan, nan, CLUSTERED if cases.clusters.repeat else DELONG, ONE_CLASS)
+        return unknown, unknown
+    placed = panel.placements(cell, cases)
+    return area(placed, cases.clusters), area(placed)
+
+
+def _numbers(found: Area, naive: Area, flag: str) -> Row:
+    return {
+        "auc": found.auc,
+        "se": found.se,
+        "low": found.low,
+        "high": found.high,
+        "method": found.method,
+        "auc_naive_low": naive.low,
+        "auc_naive_high": naive.high,
+        "flag": flag,
+    }
+
+
+def _stratified(centers: list[_Measured]) -> Row:
+    both = stratified_area([one.stratum(one.area) for one in centers])
+    naive = stratified_area([one.stratum(one.naive) for one in centers])
+    rows = [one.row() for one in centers]
+    counts = {name: sum(row[name] for row in rows) for name in ("n_positive", "n_negative", "patients")}
+    return rows[0] | counts | {"center": STRATIFIED} | _numbers(both, naive, both.flag)
