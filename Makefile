@@ -26,7 +26,7 @@ help: ## list the targets
 setup: .venv/.installed ## install everything into .venv (other targets do it by themselves)
 
 .venv/.installed: requirements/lock.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "osteogrid needs Python 3.11 or newer; name one with PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "osteogrid needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	$(BIN)/uv pip sync --quiet --require-hashes requirements/lock.txt

@@ -30,7 +30,7 @@ def is_server(uri: str) -> bool:
     return urlsplit(uri).scheme in ("http", "https")
 
 
-def place(uri: str) -> str:
-    """The address without user and password."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else uri
+def without_password(text: str, uri: str) -> str:
+    """A text in which the address may occur, without the address's user and password."""
+    netloc = urlsplit(uri).netloc
+    return text.replace(netloc, netloc.rpartition("@")[2]) if "@" in netloc else text

@@ -21,19 +21,22 @@ class Cluster:
     cpus: float
     gpus: float
     nodes: int
+    largest_cpus: float
+    """CPUs of the largest node: a job cannot be spread over two."""
+    largest_gpus: float
 
 
 def connect(cluster: str, *, address: str | None, gpus: int | None, cpus: int | None = None) -> Cluster:
     """Join Ray; raises StudyError before anything starts if what was asked for is not there.
 
     `local` starts Ray in this process, on loopback, with the GPUs it sees (`gpus` = 0 forbids them, another number
-    demands that many). `gpu` joins the cluster at `address` or RAY_ADDRESS and demands a GPU.
+    demands that many). `gpu` joins the cluster at `address` or RAY_ADDRESS and demands `gpus` of it, at least one.
     """
     check_request(cluster, address=address, gpus=gpus)
     quiet_environment()
     os.environ["RAY_raylet_start_wait_time_s"] = "240"  # noqa: SIM112 - Ray spells it so
     if cluster == "gpu":
-        return _join(address or os.environ["RAY_ADDRESS"])
+        return _join(address or os.environ["RAY_ADDRESS"], gpus or 1)
     return _start(cpus or os.cpu_count() or 1, _gpus_here() if gpus is None else gpus)
 
 
@@ -44,6 +47,10 @@ def check_request(cluster: str, *, address: str | None, gpus: int | None) -> Non
     if cluster == "gpu" and not (address or os.environ.get("RAY_ADDRESS")):
         raise StudyError(
             "CLUSTER=gpu: no cluster is named; give ADDRESS=<host>:6379 or set RAY_ADDRESS, or use CLUSTER=local."
+        )
+    if cluster == "local" and address:
+        raise StudyError(
+            f"ADDRESS={address} with CLUSTER=local: an address belongs to CLUSTER=gpu; leave one of them out."
         )
     seen = _gpus_here()
     if cluster == "local" and gpus is not None and gpus > seen:
@@ -59,7 +66,7 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def _join(address: str) -> Cluster:
+def _join(address: str, gpus: int) -> Cluster:
     import ray
 
     try:
@@ -70,11 +77,11 @@ def _join(address: str) -> Cluster:
             f"ADDRESS={address}: no Ray cluster answers there ({first}); start it or mend the address."
         ) from None
     found = _describe("gpu")
-    if found.gpus == 0:
+    if found.gpus < gpus:
         disconnect()
         raise StudyError(
-            f"CLUSTER=gpu: the cluster at {address} has {found.nodes} nodes, {found.cpus:g} CPUs and no GPU; "
-            "join GPU nodes to it, or use CLUSTER=local."
+            f"CLUSTER=gpu: the cluster at {address} has {found.nodes} nodes, {found.cpus:g} CPUs and "
+            f"{found.gpus:g} GPUs, {gpus} asked for; join GPU nodes to it, or use CLUSTER=local."
         )
     return found
 
@@ -100,9 +107,9 @@ def _start(cpus: int, gpus: int) -> Cluster:
 def _describe(name: str) -> Cluster:
     import ray
 
-    there = ray.cluster_resources()
-    nodes = sum(1 for node in ray.nodes() if node["Alive"])
-    return Cluster(name, there.get("CPU", 0.0), there.get("GPU", 0.0), nodes)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = ([node.get(kind, 0.0) for node in nodes] for kind in ("CPU", "GPU"))
+    return Cluster(name, sum(cpus), sum(gpus), len(nodes), max(cpus), max(gpus))
 
 
 def _gpus_here() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.records import EpochRow
@@ -49,25 +51,62 @@ class Missing:
         return bool(self.points or self.params or self.tags)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How far a run has been replayed; kept in its tag `replayed`."""
+
+    epochs: int = 0
+    """Rows of the journal."""
+    until_ms: int = 0
+    """Time of the last of them; another attempt's journal has another."""
+    step: int = 0
+    """The highest step of any attempt."""
+    results: int = 0
+    """1 once results were logged."""
+
+    @classmethod
+    def of(cls, tags: dict[str, str]) -> Mark:
+        """Read from a run's tags; what cannot be read counts as not replayed, which costs time and no duplicates."""
+        found = re.fullmatch(r"epochs=(\d+) until=(\d+) step=(\d+) results=([01])", tags.get("replayed", ""))
+        return cls(*map(int, found.groups())) if found else cls()
+
+    def __str__(self) -> str:
+        return f"epochs={self.epochs} until={self.until_ms} step={self.step} results={self.results}"
+
+    def rest_of(self, rows: list[EpochRow]) -> list[EpochRow]:
+        """The rows still to be replayed; all of them if the journal is not the one that was replayed before."""
+        goes_on = 0 < self.epochs <= len(rows) and rows[self.epochs - 1].time_ms == self.until_ms
+        return rows[self.epochs :] if goes_on else rows
+
+
 def missing(run: Run, known: Known, parent_id: str, now_ms: int) -> Missing:
     """The difference between a run as it shall be and as it is; empty once they are level."""
-    goes_on = known.tags.get("attempt", "") == run.tags.get("attempt", "")
-    replayed = _count(known, "replayed_epochs") if goes_on else 0
-    last_step = max([_count(known, "last_step"), run.step, *(row.epoch for row in run.epochs)])
-    results = _result_points(run, known, last_step, now_ms)
-    tags = {**run.tags, PARENT: parent_id, NOTE: run.note, "replayed_epochs": "", "last_step": str(last_step)}
-    if run.epochs:
-        tags["replayed_epochs"] = str(len(run.epochs))
-    if _finite(run.results):
-        tags["results"] = "true"
+    before = Mark.of(known.tags)
+    after = Mark(
+        epochs=len(run.epochs),
+        until_ms=run.epochs[-1].time_ms if run.epochs else 0,
+        step=max([before.step, run.step, *(row.epoch for row in run.epochs)]),
+        results=max(before.results, int(bool(_finite(run.results)))),
+    )
+    note = newer_note(known.tags, run.note)
+    tags = {**run.tags, PARENT: parent_id, NOTE: note, "replayed": str(after)}
     changed = {name: value for name, value in run.params.items() if known.params.get(name, value) != value}
     if changed:  # MLflow refuses to change a param; keep it and say so
         tags["changed_params"] = ", ".join(f"{name}={value}" for name, value in sorted(changed.items()))
     return Missing(
-        points=[*_epoch_points(run.epochs[replayed:]), *results],
+        points=[
+            *_epoch_points(before.rest_of(run.epochs)),
+            *_result_points(run, known, before, after.step, now_ms),
+        ],
         params={name: value for name, value in run.params.items() if name not in known.params},
         tags={name: value for name, value in tags.items() if known.tags.get(name, "") != value},
     )
+
+
+def newer_note(tags: dict[str, str], note: str) -> str:
+    """The note, unless the one in the tags goes on where it ends: a replay without results has nothing newer to say."""
+    held = tags.get(NOTE, "")
+    return held if held.startswith(note) else note
 
 
 def identity_of(tags: dict[str, str]) -> str | None:
@@ -86,32 +125,27 @@ def is_settled(run: Run, known: Known) -> bool:
     return run.status == "RUNNING" or run.ended_ms is None or run.ended_ms == known.ended_ms
 
 
-def _count(known: Known, tag: str) -> int:
-    value = known.tags.get(tag, "")
-    return int(value) if value.isdigit() else 0
-
-
-def _finite(metrics: dict[str, float]) -> dict[str, float]:
-    return {key: float(value) for key, value in metrics.items() if math.isfinite(value)}
+def _finite(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {key: float(value) for key, value in metrics.items() if value is not None and math.isfinite(value)}
 
 
 def _epoch_points(rows: list[EpochRow]) -> list[Point]:
     return [Point(key, value, row.time_ms, row.epoch) for row in rows for key, value in _finite(row.metrics).items()]
 
 
-def _result_points(run: Run, known: Known, last_step: int, now_ms: int) -> list[Point]:
+def _result_points(run: Run, known: Known, before: Mark, step: int, now_ms: int) -> list[Point]:
     """The results as history: at their own time when they are new, at the present time when they change a value.
 
     MLflow shows the value with the highest step and, within a step, the latest time. A result that is no longer
-    there is withdrawn with NaN, since MLflow cannot forget one.
+    among the others is withdrawn with NaN, since MLflow cannot forget one; no results at all leave what is there.
     """
     results = _finite(run.results)
-    has_results = known.tags.get("results") == "true"
-    known_results = _finite(known.metrics) if has_results else {}
-    if not has_results or run.step > _count(known, "last_step"):
-        points = [Point(key, value, run.ended_ms or now_ms, last_step) for key, value in results.items()]
+    if not results:
+        return []
+    logged = _finite(known.metrics) if before.results else {}
+    if not before.results or run.step > before.step:
+        points = [Point(key, value, run.ended_ms or now_ms, step) for key, value in results.items()]
     else:
-        changed = {key: value for key, value in results.items() if known_results.get(key) != value}
-        points = [Point(key, value, now_ms, last_step) for key, value in changed.items()]
+        points = [Point(key, value, now_ms, step) for key, value in results.items() if logged.get(key) != value]
     kept = results.keys() | {key for row in run.epochs for key in row.metrics}
-    return points + [Point(key, math.nan, now_ms, last_step) for key in known_results if key not in kept]
+    return points + [Point(key, math.nan, now_ms, step) for key in logged if key not in kept]

@@ -6,23 +6,21 @@ import re
 from collections.abc import Mapping
 
 from infra.records import PrivacyError
+from search_spaces.hyperparameters import SPACES
 
 AXES = ("backbone", "pretraining", "init", "task")
 """Params of every cell and job, the ones that the MLflow UI groups by."""
 
-HYPERPARAMETERS = frozenset(
-    (
-        *("learning_rate", "weight_decay", "batch_size", "optimizer", "momentum", "warmup_epochs", "epochs"),
-        *("dropout", "label_smoothing", "mixup", "image_size", "augmentation", "flip", "rotation", "scale", "shift"),
-        *("brightness", "contrast", "mosaic", "translate", "box_gain", "class_gain"),
-        *("alpha", "l1_ratio", "penalty", "class_weight"),
-    )
-)
+HYPERPARAMETERS = frozenset(name for space in SPACES.values() for name in space) | {"C", "l1_ratio"}
+"""Everything that is tuned; the last two are those of ElasticNet."""
 
 CERTIFICATE = frozenset(
     (
-        *("loaded", "reshaped", "missing", "left_over", "source_sha256", "fingerprint_before", "fingerprint_after"),
-        *("trainable_parameters", "frozen_parameters", "optimizer", "learning_rate", "device"),
+        *("source_kind", "source_sha256", "fingerprint", "fingerprint_before", "fingerprint_after"),
+        *("tensors_loaded", "tensors_reshaped", "tensors_missing", "tensors_left_over", "share_loaded"),
+        *("source_loaded", "source_reshaped", "source_missing", "source_left_over", "source_backbone_share"),
+        *("trainable_parameters", "frozen_parameters", "parameters_trainable", "parameters_frozen"),
+        *("optimizer", "learning_rate", "weight_decay", "batch_size", "precision", "autocast"),
     )
 )
 """Facts of a certificate that become tags; the certificate itself stays in the run store."""
@@ -53,9 +51,7 @@ TAGS: dict[str, str] = {
     "exploratory": r"true|false",
     "superseded": r"true|false",
     "changed_params": _WORDS,
-    "replayed_epochs": _COUNT,
-    "last_step": _COUNT,
-    "results": r"true",
+    "replayed": r"epochs=\d+ until=\d+ step=\d+ results=[01]",
     "artifacts": _WORDS,
     "mlflow.parentRunId": r"[0-9a-f]*",
     **{f"certificate_{name}": _WORD for name in CERTIFICATE},

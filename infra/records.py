@@ -72,13 +72,14 @@ class CellRecord:
     pretraining: str
     init: str
     metrics: dict[str, float]
+    """Empty while nothing is computed yet, which leaves what was there; a missing one of several is withdrawn."""
     replicates_published: int
     replicates_planned: int
     tuned: dict[str, Any] = field(default_factory=dict)
     """Hyperparameters the search chose."""
     exploratory: bool = False
     note: str = ""
-    """Markdown."""
+    """Markdown; an empty one leaves what was there."""
 
     @property
     def is_complete(self) -> bool:
@@ -97,7 +98,7 @@ class StudyRecord:
     artifacts: list[Path] = field(default_factory=list)
     """Files with different names: report, tables."""
     note: str = ""
-    """Markdown, such as the leaderboard."""
+    """Markdown, such as the leaderboard; an empty one leaves what was there."""
 
 
 @dataclass(frozen=True, kw_only=True)

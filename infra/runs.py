@@ -160,11 +160,15 @@ def _job_note(job: JobRecord) -> str:
 
 
 def _certificate_tags(certificate: dict[str, Any]) -> dict[str, str]:
-    """The listed facts of a certificate; a list of tensors counts as its length."""
-    facts = {name: certificate[name] for name in sorted(CERTIFICATE & certificate.keys())}
+    """The listed facts of a certificate, those of its parts by `part_fact`; a list of tensors counts as its length."""
+    facts = dict(certificate)
+    for part, inner in certificate.items():
+        if isinstance(inner, dict):
+            facts |= {f"{part}_{name}": fact for name, fact in inner.items()}
+    listed = {name: facts[name] for name in sorted(CERTIFICATE & facts.keys()) if facts[name] is not None}
     return {
         f"certificate_{name}": str(len(fact) if isinstance(fact, list | tuple) else fact)
-        for name, fact in facts.items()
+        for name, fact in listed.items()
     }
 
 

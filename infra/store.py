@@ -97,10 +97,13 @@ class RunStore:
         """Folder of all attempts of a job."""
         return self.root / "jobs" / key / "attempts"
 
+    def attempts_so_far(self, key: str) -> list[Path]:
+        """The attempts at a job in the order of their start, finished or not."""
+        return sorted(path for path in self.attempts(key).glob("*") if path.is_dir())
+
     def newest_attempt(self, key: str) -> Path | None:
-        """The attempt that started last, finished or not."""
-        folders = sorted(path for path in self.attempts(key).glob("*") if path.is_dir())
-        return folders[-1] if folders else None
+        """The attempt that started last."""
+        return next(reversed(self.attempts_so_far(key)), None)
 
     def start_attempt(self, job: dict[str, Any], context: dict[str, Any]) -> Path:
         """A fresh folder for one try at a job; its name sorts by start."""

@@ -13,25 +13,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from infra.address import artifact_folder, is_server, place, reach_database
-from infra.levelling import NOTE, Known, Missing, identity_of, is_settled, missing
+from infra.address import artifact_folder, is_server, reach_database, without_password
+from infra.levelling import NOTE, Known, Missing, identity_of, is_settled, missing, newer_note
 from infra.records import CellRecord, JobRecord, Replayed, StudyRecord, TrackingError
 from infra.runs import Run, experiment_note, runs_of
 from infra.store import file_sha256
+from infra.views import saved_views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
 _SILENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-_CLIENT = {
+_FORCED = {
+    **_SILENT,
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A repeated POST could create a run twice, so nothing is retried below the replay.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+}
+_DEFAULTS = {
     "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    # A repeated POST could create a run twice, so nothing is retried below the replay.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
 }
+_PRIMARY = "external/auc"
 _POINTS_PER_BATCH = 800
 _RUNS_PER_PAGE = 1000
 
@@ -47,7 +53,7 @@ def prepare(uri: str) -> None:
 def ui_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
     """The command that serves a database in the browser, without telemetry and background jobs."""
     if is_server(uri):
-        raise TrackingError(f"{place(uri)} is an MLflow server already; open it in a browser.")
+        raise TrackingError(f"{without_password(uri, uri)} is an MLflow server already; open it in a browser.")
     command = ["env", *(f"{name}={value}" for name, value in _SILENT.items()), sys.executable, "-m", "mlflow", "server"]
     folder = artifact_folder(uri)
     artifacts = ["--artifacts-destination", folder.as_uri()] if folder else []
@@ -84,6 +90,7 @@ class Tracker:
         Raises TrackingError if MLflow cannot be reached or refuses; what was written stays, and a later replay
         goes on from there. Raises PrivacyError, before anything is written, if a record holds what may not be logged.
         """
+        cells = list(cells)
         wanted = runs_of(jobs, cells, study)
         with self._turn.lock, _failures(self._uri):
             if self._turn.last is not self:
@@ -91,7 +98,7 @@ class Tracker:
             self._turn.last = self
             experiment, self._experiment = self._experiment, None  # read anew unless all goes well
             experiment = experiment or _open(self._uri, self._study)
-            experiment.describe(experiment_note(study))
+            experiment.describe(experiment_note(study), (name for cell in cells for name in cell.metrics))
             outcomes = [experiment.level(run) for run in wanted]
             superseded = experiment.supersede_all_but({run.identity for run in wanted})
             self._experiment = experiment
@@ -116,14 +123,15 @@ class _Experiment:
         self._tags = dict(experiment.tags)
         self._runs = self._read()
 
-    def describe(self, note: str) -> None:
-        """Note and primary metric of the experiment."""
-        primary = "mlflow.experiment.primaryMetric"
-        for name, value in {
-            NOTE: note,
-            f"{primary}.name": "external/auc",
-            f"{primary}.greaterIsBetter": "true",
-        }.items():
+    def describe(self, note: str, metrics: Iterable[str]) -> None:
+        """Note, primary metric and saved views of the experiment."""
+        tags = {
+            NOTE: newer_note(self._tags, note),
+            "mlflow.experiment.primaryMetric.name": _PRIMARY,
+            "mlflow.experiment.primaryMetric.greaterIsBetter": "true",
+            **saved_views(metrics, _PRIMARY),
+        }
+        for name, value in tags.items():
             if self._tags.get(name, "") != value:
                 self._client.set_experiment_tag(self._id, name, value)
                 self._tags[name] = value
@@ -257,8 +265,8 @@ def _client(uri: str) -> MlflowClient:
 
 def _silence() -> None:
     """MLflow reads some of its switches when it is imported, so this comes first."""
-    os.environ.update(_SILENT)
-    for name, value in _CLIENT.items():
+    os.environ.update(_FORCED)
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -273,9 +281,9 @@ def _failures(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        reason = without_password(f"{type(error).__name__}: {error}".splitlines()[0], uri)[:200]
         raise TrackingError(
-            f"MLflow at {place(uri)} is not level with the run store ({reason}); "
+            f"MLflow at {without_password(uri, uri)} is not level with the run store ({reason}); "
             "nothing is lost, a later replay mends it."
         ) from error
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from infra.environment import QUIET
 from orchestrator.intake import Cohort
+from orchestrator.lock import write_opened
 from orchestrator.resources import Shape
 from orchestrator.tuning import Told, propose, select
 from orchestrator.workspace import Workspace
 from search_spaces.jobs import Job, key_of
 from search_spaces.pretraining import NONE, normalization, weights_file
-from search_spaces.study import Arm, ClassificationArm, RadiomicsArm
+from search_spaces.recipes import reads_boxes
+from search_spaces.study import Arm, RadiomicsArm
 
 TASKS = "trainables:TASKS"
 
@@ -31,6 +33,8 @@ class Assigner:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """The payload of one job; tuning choices are read from the run store at this moment."""
+        if job.sealed:
+            write_opened(self.workspace)
         shape = self.shapes[job.key]
         return {
             "job": {**job.to_dict(), **self._details(job)},
@@ -95,7 +99,7 @@ class Assigner:
             "kind": "file",
             "name": job.pretraining,
             "path": str(path.resolve()),
-            "sha256": job.recipe["cell"]["source"],
+            "sha256": job.recipe["cell"]["source"]["sha256"],
             "normalization": normalization(job.pretraining, job.backbone),
         }
 
@@ -126,10 +130,7 @@ class Assigner:
         is_corpus = job.kind == "pretrain"
         folder = (self.cohort.corpora if is_corpus else self.cohort.centers)[name].folder.resolve()
         learns = job.kind in {"tune", "fit", "pretrain"}
-        of_region = not is_corpus and (
-            isinstance(arm, RadiomicsArm) or (isinstance(arm, ClassificationArm) and arm.region == "box")
-        )
-        boxes = of_region or (learns and job.task == "detection")
+        boxes = (reads_boxes(arm) and not is_corpus) or (learns and job.task == "detection")
         external = name in self.workspace.study.cohort.external
         return {
             "name": name,

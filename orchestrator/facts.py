@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from infra.environment import code_version, commit, machine, versions
+from orchestrator.certificates import summary, terms
 from orchestrator.journal import certificate_of
 from orchestrator.lock import Lock, opened_at
 from orchestrator.plan import Plan
@@ -142,23 +143,14 @@ def _first_certificate(plan: Plan, cell: Cell) -> Row | None:
     for job in plan.jobs.values():
         if job.cell == cell.id and job.kind == "fit" and job.key in plan.finished:
             attempt = plan.workspace.run_store.attempts(job.key) / str(plan.finished[job.key]["attempt"])
-            facts = certificate_of(attempt) or {}
+            facts = summary(certificate_of(attempt) or {})
             return {
                 "cell": cell.id,
-                "tensors_loaded": _number(facts.get("tensors_loaded")),
-                "tensors_missing": _number(facts.get("tensors_missing")),
-                "share": facts.get("share"),
                 "source": cell.pretraining,
-                "sha256": str(facts.get("source_sha256") or ""),
-                "trainable_parameters": facts.get("trainable_parameters"),
-                "frozen_parameters": facts.get("frozen_parameters"),
+                **facts,
+                **terms(plan.workspace.study, cell.pretraining),
             }
     return None
-
-
-def _number(value: Any) -> int | None:
-    """Certificates name tensors or count them; the report counts."""
-    return len(value) if isinstance(value, list) else value
 
 
 def _run_times(plan: Plan) -> Iterator[Row]:

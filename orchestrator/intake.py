@@ -12,8 +12,8 @@ import polars as pl
 from cohorts.manifest import Center
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
-from search_spaces.recipes import Fingerprints
-from search_spaces.study import StudySpec
+from search_spaces.recipes import Fingerprints, reads_boxes
+from search_spaces.study import DetectionArm, StudySpec
 
 Say = Callable[[str], None]
 
@@ -40,7 +40,7 @@ def known(workspace: Workspace) -> Cohort:
     """What is ingested already; reads a few small files and looks at no image."""
     study = workspace.study
     centers = {name: Center(workspace.center(name)) for name in study.cohort.centers}
-    corpora = {name: Center(workspace.corpus(name)) for name in study.corpora}
+    corpora = {name: Center(workspace.corpus(name)) for name in study.used_corpora}
     return Cohort(_there(centers), _there(corpora))
 
 
@@ -69,7 +69,8 @@ def _write_phantoms(study: StudySpec, say: Say) -> None:
     if study.cohort.phantom is not None:
         say(f"phantom centers in {study.cohort.data}")
         write_centers(study.cohort.phantom, study.cohort.centers, Path(study.cohort.data))
-    for name, corpus in study.corpora.items():
+    for name in study.used_corpora:
+        corpus = study.corpora[name]
         if corpus.phantom is not None:
             say(f"phantom corpus {name} in {corpus.data}")
             write_corpus(corpus.phantom, Path(corpus.data))
@@ -102,10 +103,8 @@ def _corpora(workspace: Workspace, salt: bytes, say: Say) -> Iterator[tuple[str,
     from cohorts.manifest import ingest_corpus
 
     study = workspace.study
-    used = {source for arm in study.arms if hasattr(arm, "grid") for source in arm.grid.pretraining}
-    for name, corpus in study.corpora.items():
-        if name not in used:
-            continue
+    for name in study.used_corpora:
+        corpus = study.corpora[name]
         if not Path(corpus.data).is_dir():
             raise StudyError(
                 f"{corpus.data}: corpus {name!r} has no folder; put its images there or mend corpora.{name}.data."
@@ -133,17 +132,33 @@ def _summary(name: str, center: Center) -> str:
 
 
 def _check(study: StudySpec, cohort: Cohort) -> None:
+    """What each arm needs is there: boxes where regions come from them, both classes in every fold."""
     from cohorts.checks import check_classes, check_shared_patients
 
     develop = [cohort.centers[name] for name in study.cohort.development]
     images, labels = _stacked(develop, "images"), _stacked(develop, "labels")
     for arm in study.arms:
         where = f"Study {study.name!r}, arm {arm.name!r}"
+        usable = images
+        if reads_boxes(arm) or isinstance(arm, DetectionArm):
+            _check_boxes(where, cohort, study.cohort.centers if reads_boxes(arm) else study.cohort.development)
+        if reads_boxes(arm):
+            where += " (images with a box)"
+            usable = images.join(pl.concat([center.boxes for center in develop]), on="image", how="semi")
         check_classes(
-            images, labels, arm.labels.positive, arm.labels.negative, study.split.folds, where, study.split.reserve
+            usable, labels, arm.labels.positive, arm.labels.negative, study.split.folds, where, study.split.reserve
         )
     if study.cohort.patient_ids == "shared":
         check_shared_patients(develop, [cohort.centers[name] for name in study.cohort.external])
+
+
+def _check_boxes(where: str, cohort: Cohort, names: tuple[str, ...]) -> None:
+    for name in names:
+        if cohort.centers[name].boxes.is_empty():
+            raise StudyError(
+                f"{where}: center {name!r} has no boxes, which the arm reads; add its boxes.csv, "
+                "or use `region: image`."
+            )
 
 
 def _deal_folds(workspace: Workspace, cohort: Cohort) -> None:

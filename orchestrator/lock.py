@@ -79,7 +79,8 @@ def write_lock(workspace: Workspace, cells: Iterable[Cell], jobs: Iterable[Job],
 
 def write_opened(workspace: Workspace) -> None:
     """Note, once, when external results were first allowed."""
-    create_if_absent(workspace.opened, to_json({"opened_at": _now()}))
+    if not workspace.opened.exists():
+        create_if_absent(workspace.opened, to_json({"opened_at": _now()}))
 
 
 def opened_at(workspace: Workspace) -> str:

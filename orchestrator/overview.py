@@ -25,7 +25,8 @@ def print_plan(plan: Plan, console: Console, cores: int) -> None:
     console.print(
         f"[bold]{study.name}[/bold]: {len(plan.expansion.cells)} cells, {len(plan.jobs)} jobs", highlight=False
     )
-    console.print(_cells(plan))
+    for line in _cells(plan):
+        console.print(line, highlight=False, soft_wrap=True)
     for entry in plan.expansion.left_out:
         console.print(f"left out  {entry.combination}: {entry.reason}", style="dim", highlight=False, soft_wrap=True)
     for missing in plan.expansion.missing:
@@ -66,22 +67,19 @@ def print_problems(plan: Plan, schedule: Schedule, console: Console) -> None:
     )
 
 
-def _cells(plan: Plan) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("cell", no_wrap=True, min_width=max(len(cell.id) for cell in plan.expansion.cells))
-    for column in ("task", "replicates", "finished"):
-        table.add_column(column)
+def _cells(plan: Plan) -> Iterator[str]:
+    """One line per cell; not a table, which would cut the names in a narrow terminal."""
+    width = max(len(cell.id) for cell in plan.expansion.cells)
     for cell in plan.expansion.cells:
         fits = [job.key for job in plan.jobs.values() if job.cell == cell.id and job.kind == "fit"]
-        table.add_row(cell.id, cell.task, str(len(fits)), str(sum(key in plan.finished for key in fits)))
-    return table
+        yield f"{cell.id:<{width}}  {sum(key in plan.finished for key in fits)}/{len(fits)} replicates"
 
 
 def _jobs(plan: Plan) -> Table:
     wanted = Counter(job.kind for job in plan.selected.values())
     done = Counter(plan.jobs[key].kind for key in plan.finished if key in plan.selected)
     seconds = _seconds(plan)
-    columns = ("jobs", "wanted", "finished", "left", "core-seconds, estimated")
+    columns = ("jobs", "wanted", "finished", "left", "core-seconds")
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for kind in KINDS:
         if wanted[kind]:
@@ -95,7 +93,7 @@ def _outlook(plan: Plan, cores: int) -> Iterator[str]:
     if plan.not_ingested:
         yield f"Not ingested yet, so counted with 100 images each: {', '.join(plan.not_ingested)}."
     if total:
-        yield f"About {total:.0f} core-seconds, {total / cores / 60:.1f} minutes on {cores} cores without a GPU."
+        yield f"Estimated: {total:.0f} core-seconds, {total / cores / 60:.1f} minutes on {cores} cores without a GPU."
     else:
         yield "Nothing is left to do."
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from infra.environment import code_version
 from orchestrator.intake import Cohort
 from orchestrator.lock import Lock, read_lock
@@ -16,6 +18,7 @@ from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
 from search_spaces.grid import Expansion, expand
 from search_spaces.jobs import Job, jobs_of
+from search_spaces.study import StudySpec
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Plan:
     def not_ingested(self) -> list[str]:
         """Centers and corpora whose content is not known yet."""
         study = self.workspace.study
-        wanted = [*study.cohort.centers, *study.corpora]
+        wanted = [*study.cohort.centers, *study.used_corpora]
         return [name for name in wanted if name not in self.cohort.fingerprints]
 
     def schedule(self, capacity: Capacity, lock: Lock | None) -> Schedule:
@@ -89,6 +92,7 @@ def make_plan(workspace: Workspace, cohort: Cohort, selection: Selection, *, ret
         raise StudyError(
             f"{selection.describe()}: no job of study {workspace.study.name!r} matches; `make plan` lists the cells."
         )
+    _check_primary(workspace.study, expansion)
     store = workspace.run_store
     done = {key: record for key, record in store.finished().items() if key in jobs}
     hopeless = {
@@ -101,3 +105,13 @@ def make_plan(workspace: Workspace, cohort: Cohort, selection: Selection, *, ret
         and record["code"] == code_version()
     }
     return Plan(workspace, cohort, expansion, jobs, close_over_needs(wanted, jobs), done, hopeless)
+
+
+def _check_primary(study: StudySpec, expansion: Expansion) -> None:
+    """The primary comparisons name cells that there are; better refused now than after all training."""
+    from evaluation.primary import primary_pairs
+
+    columns = ("cell", "arm", "backbone", "init", "pretraining")
+    rows = [(cell.id, cell.arm, cell.backbone, cell.init, cell.pretraining) for cell in expansion.cells]
+    table = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    primary_pairs(study.analysis, table.with_columns(exploratory=pl.lit(False)))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
 
 from orchestrator.facts import gather
 from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.recording import Recorder
 from orchestrator.results import compare_cells
+from orchestrator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from evaluation.report import ReportContext
 
 
 def report(plan: Plan, problems: Mapping[str, str], command: str, recorder: Recorder | None) -> Path:
@@ -18,9 +26,20 @@ def report(plan: Plan, problems: Mapping[str, str], command: str, recorder: Reco
 
     lock = read_lock(plan.workspace)
     comparison = compare_cells(plan, lock)
-    page = write_report(gather(plan, lock, comparison, problems, command), plan.workspace.report)
+    context = gather(plan, lock, comparison, problems, command)
+    page = write_report(context, plan.workspace.report)
     if recorder is not None:
-        tables = sorted((plan.workspace.report / "tables").glob("*.csv"))
-        recorder.replay(comparison, [page, *tables])
+        recorder.replay(comparison, _to_share(context, plan.workspace))
         recorder.close()
     return page
+
+
+def _to_share(context: ReportContext, workspace: Workspace) -> list[Path]:
+    """The report as it may leave the center: names of quarantined files, which hospitals make up, are withheld."""
+    from evaluation.report import write_report
+
+    page = workspace.report / "report.html"
+    if len(context.quarantine):
+        withheld = context.quarantine.with_columns(files=pl.lit("named in the center's own report"))
+        page = write_report(replace(context, quarantine=withheld), workspace.shared_report)
+    return [page, *sorted((page.parent / "tables").glob("*.csv"))]

@@ -45,13 +45,13 @@ def shape_of(study: StudySpec, job: Job, capacity: Capacity) -> Shape:
     return Shape(arm.resources.cpus, float(arm.resources.gpu))
 
 
-def check_capacity(study: StudySpec, jobs: Iterable[Job], capacity: Capacity) -> None:
-    """Refuse a study in which a job could never start."""
+def check_capacity(study: StudySpec, jobs: Iterable[Job], capacity: Capacity, node: Capacity) -> None:
+    """Refuse a study in which a job could never start, because even the largest node is too small for it."""
     for job in jobs:
         shape = shape_of(study, job, capacity)
-        if not capacity.holds(shape):
+        if not node.holds(shape):
             raise StudyError(
                 f"Study {study.name!r}, arm {job.arm!r}, resources: a job asks for {shape.cpus} CPUs and "
-                f"{shape.gpu:g} GPU, the cluster has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs; lower "
+                f"{shape.gpu:g} GPU, the largest node has {node.cpus:g} and {node.gpus:g}; lower "
                 "`resources` or join a larger cluster."
             )

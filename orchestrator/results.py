@@ -9,7 +9,8 @@ import polars as pl
 
 from orchestrator.lock import Lock
 from orchestrator.plan import Plan
-from search_spaces.study import Arm, ClassificationArm, DetectionArm
+from search_spaces.recipes import reads_boxes
+from search_spaces.study import Arm
 
 if TYPE_CHECKING:
     from evaluation.comparison import Comparison
@@ -75,14 +76,8 @@ def _cell_rows(plan: Plan, lock: Lock | None) -> Iterator[dict[str, object]]:
             "init": cell.init,
             "replicates_planned": study.split.folds * len(arm.fit.seeds),
             "exploratory": lock is not None and lock.is_exploratory(cell.id),
-            "box": "given" if _box_is_given(arm) else "not given",
+            "box": "given" if reads_boxes(arm) else "not given",
         }
-
-
-def _box_is_given(arm: Arm) -> bool:
-    if isinstance(arm, ClassificationArm):
-        return arm.region == "box"
-    return not isinstance(arm, DetectionArm)
 
 
 def _coded(arm: Arm, center: str, table: pl.DataFrame) -> pl.DataFrame:

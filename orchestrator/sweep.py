@@ -15,7 +15,7 @@ from orchestrator import launch
 from orchestrator.assignment import TASKS, Assigner
 from orchestrator.forecast import Sizes, estimate
 from orchestrator.intake import take_in
-from orchestrator.lock import write_lock, write_opened
+from orchestrator.lock import write_lock
 from orchestrator.plan import Plan, make_plan
 from orchestrator.progress import Progress
 from orchestrator.recording import Recorder
@@ -74,10 +74,10 @@ def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
         if schedule.count(State.WAITING) > len(schedule.held()):
             found = join()
             capacity = Capacity(found.cpus, found.gpus)
+            node = Capacity(found.largest_cpus, found.largest_gpus)
+            check_capacity(workspace.study, plan.selected.values(), capacity, node)
             schedule = plan.schedule(capacity, lock)
             _run(plan, schedule, request, console, recorder)
-        if plan_now().external_open:
-            write_opened(workspace)
         outcome = Outcome(plan_now(), schedule, workspace.report / "report.html")
         report(outcome.plan, outcome.problems, request.command, recorder)
     return outcome
@@ -85,7 +85,6 @@ def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
 
 def _run(plan: Plan, schedule: Schedule, request: Request, console: Console, recorder: Recorder) -> None:
     """Everything that is left, on the cluster that is joined, with MLflow kept level meanwhile."""
-    check_capacity(plan.workspace.study, plan.selected.values(), schedule.capacity)
     sizes = Sizes(plan.cohort.sizes)
     estimates = {key: estimate(plan.workspace.study, job, sizes) for key, job in plan.selected.items()}
     progress = Progress(schedule, console, estimates, schedule.capacity.cpus)

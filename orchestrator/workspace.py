@@ -54,6 +54,11 @@ class Workspace:
         return self.run_store.root / "report"
 
     @property
+    def shared_report(self) -> Path:
+        """The report as it goes to MLflow, where it differs."""
+        return self.run_store.root / "report-shared"
+
+    @property
     def mlflow_uri(self) -> str:
         """The embedded MLflow database, shared by all studies of the workspace."""
         return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
@@ -61,19 +66,23 @@ class Workspace:
     def center(self, name: str) -> Path:
         """Folder of an ingested center."""
         cohort = self.study.cohort
-        return self._ingested(name, f"{Path(cohort.data) / name}|{self.study.preprocessing.size}|{cohort.patient_ids}")
+        return self._ingested(
+            name, f"{(Path(cohort.data) / name).resolve()}|{self.study.preprocessing.size}|{cohort.patient_ids}"
+        )
 
     def corpus(self, name: str) -> Path:
         """Folder of an ingested pretraining corpus."""
         corpus = self.study.corpora[name]
         size = min(self.study.preprocessing.size, 2 * corpus.image_size)
-        return self._ingested(name, f"{corpus.data}|{size}|{corpus.layout}|{corpus.limit}|{corpus.seed}")
+        return self._ingested(
+            name, f"{Path(corpus.data).resolve()}|{size}|{corpus.layout}|{corpus.limit}|{corpus.seed}"
+        )
 
     def salt(self) -> bytes:
-        """Key of the patient hashes; made once, readable by its owner only, never logged."""
+        """Key of the patient hashes, one for the workspace; made once, readable by its owner only, never logged."""
         path = self.root / "salt"
-        create_if_absent(path, secrets.token_bytes(32))
-        path.chmod(0o600)
+        if not path.exists() and create_if_absent(path, secrets.token_bytes(32)):
+            path.chmod(0o600)
         return path.read_bytes()
 
     def _ingested(self, name: str, identity: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 INITIALIZATIONS: dict[str, str] = {
     "scratch": "random weights, all layers trained",
     "transfer": "the source's weights, all layers trained",
-    "frozen": "the source's weights, only the new head trained (linear probe)",
+    "frozen": "the source's weights, the backbone not trained: for a classifier only the new head is (linear probe)",
 }
 
 

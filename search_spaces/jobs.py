@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from search_spaces.grid import Cell, Expansion
-from search_spaces.pretraining import NONE, weights_file, weights_sha256
+from search_spaces.pretraining import NONE, normalization, weights_file, weights_sha256
 from search_spaces.recipes import Fingerprints, cell_recipe, development_inputs, pretrain_recipe, region_inputs
 from search_spaces.study import Arm, RadiomicsArm, StudySpec
 
@@ -89,14 +89,16 @@ def _jobs_of_cell(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) 
                 yield _predict(study, arm, fit, center, features, prints)
 
 
-def _source(study: StudySpec, cell: Cell, shared: Mapping[str, Job]) -> str | None:
-    """What identifies the initial weights: a pretraining job, or the hash of a file."""
+def _source(study: StudySpec, cell: Cell, shared: Mapping[str, Job]) -> dict[str, Any] | None:
+    """What identifies the initial weights: a pretraining job, or a file's hash and its normalization."""
     if cell.pretraining == NONE:
         return None
     if cell.pretraining in shared:
-        return shared[cell.pretraining].key
+        return {"pretrain": shared[cell.pretraining].key}
     path = weights_file(study, cell.pretraining, cell.backbone)
-    return "missing" if path is None else weights_sha256(path)
+    # Without its file a cell cannot run, but its jobs are counted, each under a key of its own.
+    sha256 = f"{cell.pretraining}/{cell.backbone}, missing" if path is None else weights_sha256(path)
+    return {"sha256": sha256, "normalization": normalization(cell.pretraining, cell.backbone)}
 
 
 def _features(study: StudySpec, arm: RadiomicsArm, prints: Fingerprints) -> dict[str, Job]:
@@ -161,9 +163,10 @@ def _fit(
     arm: Arm, cell: Cell, base: dict[str, Any], fold: int, seed: int, needs: tuple[str, ...], trials: tuple[str, ...]
 ) -> Job:
     tune = None if isinstance(arm, RadiomicsArm) else arm.tune.model_dump()
-    recipe = {"kind": "fit", **base, "tune": tune, "epochs": arm.fit.epochs, "fold": fold, "seed": seed}
+    epochs = 1 if isinstance(arm, RadiomicsArm) else arm.fit.epochs
+    recipe = {"kind": "fit", **base, "tune": tune, "epochs": epochs, "fold": fold, "seed": seed}
     options = {"needs": needs, "trials": trials, "fold": fold, "seed": seed}
-    return _cell_job(arm, cell, "fit", recipe, f"f{fold}-s{seed}", epochs=arm.fit.epochs, **options)
+    return _cell_job(arm, cell, "fit", recipe, f"f{fold}-s{seed}", epochs=epochs, **options)
 
 
 def _predict(study: StudySpec, arm: Arm, fit: Job, center: str, features: tuple[str, ...], prints: Fingerprints) -> Job:

@@ -13,7 +13,7 @@ Fingerprints = Mapping[str, Mapping[str, str]]
 """Center or corpus -> {images, labels, boxes} -> content hash."""
 
 
-def cell_recipe(arm: Arm, cell: Cell, source: str | None) -> dict[str, Any]:
+def cell_recipe(arm: Arm, cell: Cell, source: dict[str, Any] | None) -> dict[str, Any]:
     """How one cell turns images into scores; the arm's name is not in it."""
     recipe = {
         "task": arm.task,
@@ -37,15 +37,13 @@ def image_size(arm: ClassificationArm, backbone: str) -> int:
 
 def development_inputs(study: StudySpec, arm: Arm, prints: Fingerprints) -> dict[str, Any]:
     """What training reads of each development center: images, labels and, where used, boxes."""
-    kinds = (
-        ("images", "labels", "boxes") if _reads_boxes(arm) or isinstance(arm, DetectionArm) else ("images", "labels")
-    )
+    kinds = ("images", "labels", "boxes") if reads_boxes(arm) or isinstance(arm, DetectionArm) else ("images", "labels")
     return {name: _content(name, kinds, prints) for name in study.cohort.development}
 
 
 def region_inputs(arm: Arm, center: str, prints: Fingerprints) -> dict[str, str]:
     """What prediction reads of a center: images, and boxes where regions come from them; never labels."""
-    kinds = ("images", "boxes") if _reads_boxes(arm) else ("images",)
+    kinds = ("images", "boxes") if reads_boxes(arm) else ("images",)
     return _content(center, kinds, prints)
 
 
@@ -63,7 +61,8 @@ def pretrain_recipe(task: str, cell: Cell, corpus: Corpus, prints: Fingerprints)
     }
 
 
-def _reads_boxes(arm: Arm) -> bool:
+def reads_boxes(arm: Arm) -> bool:
+    """Whether the arm's regions come from boxes, at development and external centers alike."""
     return isinstance(arm, RadiomicsArm) or (isinstance(arm, ClassificationArm) and arm.region == "box")
 
 

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from search_spaces.errors import StudyError
 from search_spaces.explain import explain
@@ -106,7 +116,12 @@ class Holdout(Part):
         return 1
 
 
-Split = Annotated[KFold | Holdout, Field(discriminator="kind")]
+def _split_kind(value: Any) -> str:
+    """The kind a split names; kfold where it names none."""
+    return str(value.get("kind", "kfold") if isinstance(value, dict) else value.kind)
+
+
+Split = Annotated[Annotated[KFold, Tag("kfold")] | Annotated[Holdout, Tag("holdout")], Discriminator(_split_kind)]
 
 
 class Labels(Part):
@@ -140,11 +155,16 @@ class Tune(Part):
     """Trials asked at a time; part of the recipe, because the sampler learns between batches."""
 
 
-class Fit(Part):
+class Seeds(Part):
     """The replicates of a cell: folds x seeds."""
 
-    epochs: PositiveInt = 50
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+
+
+class Fit(Seeds):
+    """The replicates of a network: folds x seeds, each trained for so many epochs."""
+
+    epochs: PositiveInt = 50
 
 
 class Resources(Part):
@@ -194,7 +214,7 @@ class RadiomicsArm(Part):
     name: Name = "radiomics"
     labels: Labels
     margin: Annotated[float, Field(ge=0, le=2)] = 0.0
-    fit: Fit = Fit(epochs=1)
+    fit: Seeds = Seeds()
     resources: Resources = Resources(cpus=1)
 
 
@@ -272,6 +292,12 @@ class StudySpec(Part):
     """Folder of pretrained files: <weights>/<source>/<backbone>.safetensors (or .pth, .pt)."""
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
     analysis: Analysis = Analysis()
+
+    @property
+    def used_corpora(self) -> tuple[str, ...]:
+        """Corpora that some grid names; the others are left alone."""
+        named = {source for arm in self.arms if not isinstance(arm, RadiomicsArm) for source in arm.grid.pretraining}
+        return tuple(name for name in self.corpora if name in named)
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> Self:

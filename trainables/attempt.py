@@ -69,7 +69,7 @@ class Attempt:
         self.threads: int = payload["threads"]
         self._store = store
         self._send = send
-        self._earlier = store.newest_attempt(self.job["key"])
+        self._earlier = store.attempts_so_far(self.job["key"])
         self.folder = store.start_attempt(self.job, {"code": code_version(), "versions": versions()})
         self._claims = self.folder.parent.parent / "claims"
         self._claim = claim(self._claims, self.folder.name)
@@ -95,16 +95,15 @@ class Attempt:
             shutil.rmtree(old)
 
     def newest_checkpoint(self) -> Path | None:
-        """What the attempt before this one left; its journal is taken over with it."""
-        if self._earlier is None:
-            return None
-        found = sorted((self._earlier / "checkpoint").glob("[0-9]*"))
+        """The furthest that an earlier attempt came; the journal up to there is taken over."""
+        found = [path for attempt in self._earlier for path in (attempt / "checkpoint").glob("[0-9]*")]
         if not found:
             return None
-        for chunk in sorted((self._earlier / "journal").glob("*.json")):
-            if chunk.stem <= found[-1].name:
+        newest = max(found, key=lambda path: path.name)
+        for chunk in sorted((newest.parent.parent / "journal").glob("[0-9]*.json")):
+            if chunk.stem <= newest.name:
                 replace(self.folder / "journal" / chunk.name, chunk.read_bytes())
-        return found[-1]
+        return newest
 
     def certify(self, facts: dict[str, Any]) -> None:
         """Add facts to certificate.json."""

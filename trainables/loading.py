@@ -91,4 +91,4 @@ def _targets(job: Job, boxes: pl.DataFrame, labels: pl.DataFrame | None) -> pl.D
 
 
 def _regions_are_boxes(job: Job) -> bool:
-    return job["kind"] != "pretrain" and (job["task"] == "radiomics" or job["arm"].get("region") == "box")
+    return bool(job["kind"] != "pretrain" and (job["task"] == "radiomics" or job["arm"].get("region") == "box"))

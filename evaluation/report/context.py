@@ -66,6 +66,9 @@ CERTIFICATES: Schema = {
     "sha256": pl.String(),
     "trainable_parameters": pl.Int64(),
     "frozen_parameters": pl.Int64(),
+    "trained_on": pl.String(),  # modality and anatomy of the source
+    "license": pl.String(),
+    "commercial_use": pl.String(),  # yes | no | unknown
 }
 RUN_TIMES: Schema = {
     "kind": pl.String(),

@@ -128,6 +128,9 @@ def certificates(context: ReportContext) -> Table:
         Field("trainable_parameters", "Trainable parameters", count, numeric=True),
         Field("frozen_parameters", "Frozen parameters", count, numeric=True),
         Field("source", "Source"),
+        Field("trained_on", "Trained on"),
+        Field("license", "License"),
+        Field("commercial_use", "Commercial use"),
         Field("sha256", "SHA-256", _digest),
     )
     empty = "No certificate: nothing has been trained."

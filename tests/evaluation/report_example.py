@@ -203,7 +203,8 @@ def example(**changes: Any) -> ReportContext:
 
 
 def _finished() -> ReportContext:
-    certificate = (BEST, 318, 2, 318 / 320, "weights/radimagenet/resnet50.safetensors", "ab12" * 16, 2_049_000, 0)
+    loaded = (BEST, 318, 2, 318 / 320, "radimagenet", "ab12" * 16, 2_049_000, 0)
+    certificate = (*loaded, "CT, MR and ultrasound, whole body", "on request", "unknown")
     return ReportContext(
         study="bone-tumors",
         description="Does it pay to start from medical images?",

@@ -43,7 +43,9 @@ def test_every_shipped_study_loads(name):
 
 
 def test_on_and_no_are_words_and_not_booleans(tmp_path):
-    study = load(tmp_path, GOOD + "corpora: {chest: {data: d, commercial_use: no}}\nanalysis: {primary: {on: reserve}}\n")
+    study = load(
+        tmp_path, GOOD + "corpora: {chest: {data: d, commercial_use: no}}\nanalysis: {primary: {on: reserve}}\n"
+    )
 
     assert study.corpora["chest"].commercial_use == "no"
     assert study.analysis.primary.on == "reserve"
@@ -52,7 +54,10 @@ def test_on_and_no_are_words_and_not_booleans(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (GOOD.replace("pretraining:", "pretrainin:"), ["arms.0.grid.pretrainin", "Did you mean 'pretraining'?", "backbone"]),
+        (
+            GOOD.replace("pretraining:", "pretrainin:"),
+            ["arms.0.grid.pretrainin", "Did you mean 'pretraining'?", "backbone"],
+        ),
         (GOOD.replace("name: tiny", "nmae: tiny"), ["nmae", "Did you mean 'name'?"]),
         (GOOD.replace("[scratch]", "[scrach]"), ["arms.0.grid.init.0", "'scrach'", "Did you mean 'scratch'?"]),
         (GOOD.replace("task: classification", "task: clasification"), ["arms.0", "Did you mean 'classification'?"]),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def fit(job: Job, data: JobData, run: Run) -> None:
     """Train on `train`, choose the epoch on `validation`; leaves model, certificate and result."""
-    be_deterministic(run)
+    be_deterministic(run.threads)
     began = start(job, run)
     train, validation = (_regions(began.card, data, role) for role in ("train", "validation"))
     trainer = Trainer.prepare(began, recipe_of(job), malignancy(train, validation), (train, validation), data, run)

@@ -24,7 +24,7 @@ AT_ONCE = 512
 
 def predict(job: Job, data: JobData, run: Run) -> None:
     """Write one row per region with its logit and score; labels are not looked at."""
-    be_deterministic(run)
+    be_deterministic(run.threads)
     model, card = read_model(run.need(job["needs"]["fit"]), run.device)
     regions = region_table(data.images, data.boxes, region=card.region, margin=card.margin).drop("label", strict=False)
     logits = [

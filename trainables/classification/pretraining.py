@@ -27,7 +27,7 @@ HELD_OUT = 0.1
 
 def pretrain(job: Job, data: JobData, run: Run) -> None:
     """Learn a corpus's classes from whole images; leaves the backbone without its head, certificate and result."""
-    be_deterministic(run)
+    be_deterministic(run.threads)
     began = from_scratch(_card(job), job, run)
     trainer = Trainer.prepare(began, recipe_of(job), Classes(), _halves(job, data), data, run)
     run.certify({**began.facts(), **trainer.facts()})

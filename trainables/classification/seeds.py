@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from trainables.task import Run
 
 
 def random_numbers(*parts: int | str) -> np.random.Generator:
@@ -23,11 +19,12 @@ def seed_torch(*parts: int | str) -> None:
     torch.manual_seed(_number(parts))
 
 
-def be_deterministic(run: Run) -> None:
-    """Use the run's threads, and algorithms that give the same bits each time wherever torch has one."""
+def be_deterministic(threads: int) -> None:
+    """Use so many threads, and algorithms that give the same bits each time wherever torch has one."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-    torch.set_num_threads(run.threads)
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow debugging aid
     torch.backends.cudnn.benchmark = False
 
 

@@ -102,6 +102,7 @@ class Trainer:
             train_loss = self._train_epoch(epoch)
             loss, value = self._validate()
             if not math.isfinite(train_loss + loss):
+                run.certify({"diverged_in_epoch": epoch})
                 break
             now = Best(value, loss, epoch, self._changing())
             if now.beats(best):

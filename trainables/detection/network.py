@@ -8,7 +8,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from ultralytics.nn.modules.head import Detect
+from ultralytics.nn.modules.head import Detect, v10Detect
 from ultralytics.nn.tasks import DetectionModel, torch_safe_load, yaml_model_load
 
 from search_spaces.errors import StudyError
@@ -30,8 +30,10 @@ def build(backbone: str, classes: int, seed: int) -> DetectionModel:
             f"Backbone {backbone!r}: Ultralytics ships no {backbone}.yaml; name one of its YOLO models."
         ) from None
     model = DetectionModel(plan, ch=3, nc=classes, verbose=False)
-    if not isinstance(model.model[-1], Detect):
-        raise StudyError(f"Backbone {backbone!r} has no YOLO detection head; name a YOLO detector such as yolov5n.")
+    if type(model.model[-1]) not in (Detect, v10Detect):
+        raise StudyError(
+            f"Backbone {backbone!r} does not end in a YOLO detection head; name a YOLO detector such as yolov5n."
+        )
     return model
 
 
@@ -62,6 +64,9 @@ def transfer(model: DetectionModel, source: Tensors, where: Path, least: float =
             f"{least:.0%} must; the file holds another architecture, so bring the matching one."
         )
     handed = {name: source[name].to(own[name].dtype) for name in taken}
+    broken = [name for name, tensor in handed.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise StudyError(f"{where}: {broken[0]} holds values that are not finite; fetch the file anew.")
     model.load_state_dict(handed, strict=False)
     return Loaded(
         loaded=tuple(taken),
@@ -112,4 +117,5 @@ def read_model(folder: Path, device: str) -> tuple[DetectionModel, int]:
     description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     model = DetectionModel(description["architecture"], ch=3, nc=len(description["names"]), verbose=False)
     model.load_state_dict(read_weights(folder / WEIGHTS), strict=True)
+    model.end2end = False  # of detectors with two heads, validation judged the one whose boxes are suppressed after
     return model.to(device).eval(), int(description["image_size"])

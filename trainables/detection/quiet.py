@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,8 +23,7 @@ _SETTINGS = ("sync", "mlflow", "raytune", "clearml", "comet", "dvc", "tensorboar
 def import_ultralytics() -> None:
     """Import Ultralytics once per process, switched quiet before; a process that preloads it must call this too.
 
-    Its settings live in a private temporary folder that goes with the process. RuntimeError if somebody
-    imported it before, because its switches are read while it is imported.
+    RuntimeError if somebody imported it before, because its switches are read while it is imported.
     """
     if "ultralytics" in sys.modules:
         raise RuntimeError("ultralytics was imported before it was switched offline; call import_ultralytics first")
@@ -37,16 +35,21 @@ def import_ultralytics() -> None:
     if not threads_were_set:
         # Ultralytics writes 1 here for its own sake; child processes and other libraries shall not inherit it.
         os.environ.pop("OMP_NUM_THREADS", None)
-    SETTINGS.update(dict.fromkeys(_SETTINGS, False))
+    # In memory only: its own update would write the file that jobs beside this one are reading.
+    dict.update(SETTINGS, dict.fromkeys(_SETTINGS, False))
 
 
 def _settings_folder() -> Path:
-    """A fresh folder with the font that Ultralytics would otherwise download."""
+    """The user's folder for Ultralytics' settings, with the font that it would otherwise download."""
     import matplotlib
 
-    root = Path(tempfile.mkdtemp(prefix="osteogrid-ultralytics-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    (root / "Ultralytics").mkdir()
-    shutil.copyfile(font, root / "Ultralytics" / "Arial.ttf")
+    root = Path(tempfile.gettempdir()) / f"osteogrid-ultralytics-{os.getuid()}"
+    font = root / "Ultralytics" / "Arial.ttf"
+    font.parent.mkdir(parents=True, exist_ok=True)
+    if root.stat().st_uid != os.getuid():
+        raise RuntimeError(f"{root} belongs to another user; remove it, or set TMPDIR to a folder of your own")
+    if not font.exists():
+        font.unlink(missing_ok=True)  # a link into an environment that is gone
+        with suppress(FileExistsError):
+            font.symlink_to(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
     return root

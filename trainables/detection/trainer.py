@@ -24,7 +24,7 @@ from trainables.detection.validation import FilmValidator
 from trainables.task import Run
 from trainables.weights import Tensors, fingerprint
 
-Better = tuple[float, float]
+Rank = tuple[float, float]
 """How an epoch is ranked: image AUC (-1 where undefined), then mAP at IoU 0.5."""
 
 
@@ -34,6 +34,8 @@ class FilmTrainer(DetectionTrainer):
     Every epoch draws its random numbers from (seed, epoch) alone, so a run that goes on from a checkpoint sees what
     the undisturbed run would have seen. Without validation films the last epoch is the best.
     """
+
+    amp: bool
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class FilmTrainer(DetectionTrainer):
         self.recipe, self.read, self.run = recipe, read, run
         self.films = dict(zip(("train", "val"), parts, strict=True))
         self.kept: Tensors = {}
-        self.kept_rank: Better | None = None
+        self.kept_rank: Rank | None = None
         self.kept_epoch = 0
         folder = run.folder.resolve() / "ultralytics"
         options = arguments(recipe, folder, run.device, backbone_layers(model), _precision(run.device))
@@ -65,7 +67,7 @@ class FilmTrainer(DetectionTrainer):
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> FilmDataset:
         """The films of one part; whole squares, so that no score depends on the other films of a batch."""
-        films = self.films[img_path] or self.films["train"]
+        films = self.films[img_path] or self.films["train"]  # a loader must hold something, even if it is never read
         options = {"imgsz": self.args.imgsz, "augment": mode == "train", "hyp": self.args, "data": self.data}
         return FilmDataset(films, self.read, batch_size=batch, **options)
 
@@ -108,7 +110,7 @@ class FilmTrainer(DetectionTrainer):
         """Seed everything from the epoch, and refuse the library's silent halving of the batch."""
         seed = seed_of(self.recipe.seed, self.epoch)
         random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 - Ultralytics draws from the global state
+        np.random.seed(seed)  # noqa: NPY002 - Ultralytics draws from the global state
         torch.manual_seed(seed)
         self.train_loader.generator.manual_seed(seed)
         self.train_loader.reset()
@@ -118,8 +120,7 @@ class FilmTrainer(DetectionTrainer):
         """Metrics of the averaged weights, in full precision as in prediction."""
         if not self.films["val"]:
             return {}, 0.0
-        mixed = bool(self.amp)
-        self.amp = False
+        mixed, self.amp = self.amp, False
         metrics, fitness = super().validate()
         self.amp = mixed
         auc = self.validator.image_auc()
@@ -138,12 +139,12 @@ class FilmTrainer(DetectionTrainer):
     def save_model(self) -> bool:
         """End an epoch: keep it if it is the best, then report and leave a checkpoint.
 
-        A loss that is not finite ends the training; RuntimeError if that was the first epoch.
+        A training that diverges ends before this epoch; RuntimeError if that is the first.
         """
-        if not all(math.isfinite(float(loss)) for loss in self.tloss.values()):
+        if not self._is_finite():
             if not self.kept:
                 raise RuntimeError(
-                    f"The loss was not finite in the first epoch at learning rate {self.recipe.learning_rate:g}."
+                    f"Training diverged in the first epoch at learning rate {self.recipe.learning_rate:g}."
                 )
             self.stop = True
             return False
@@ -151,9 +152,15 @@ class FilmTrainer(DetectionTrainer):
         if self.kept_rank is None or rank > self.kept_rank or not self.films["val"]:
             self.kept_rank, self.kept_epoch = rank, self.epoch + 1
             self.kept = {name: tensor.detach().cpu().clone() for name, tensor in self.ema.ema.state_dict().items()}
+        # In this order: a job killed in between repeats the epoch, in the other its journal would lack it.
         self.run.report(self.epoch + 1, self._reported())
         self.run.save_checkpoint(self.epoch + 1, self._write_checkpoint)
         return False
+
+    def _is_finite(self) -> bool:
+        """Of the losses and of the averaged weights: batch norm can hide infinite activations from the loss."""
+        losses, averages = self.tloss.values(), self.ema.ema.state_dict().values()
+        return all(bool(torch.isfinite(tensor).all()) for tensor in (*losses, *averages))
 
     def _reported(self) -> dict[str, float]:
         values = {f"train/{name}": float(value) for name, value in self.tloss.items()}

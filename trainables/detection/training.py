@@ -25,8 +25,9 @@ def fit(job: Job, data: JobData, run: Run) -> None:
     earliest epoch. The result holds value (that AUC, or the mAP where one class is missing), metric and epoch.
     """
     negatives = job["arm"]["negatives"]
-    training = [film for film in films(data, ["train"], negatives) if film.has_target or film.label != 1]
-    validation = films(data, ["validation"], negatives)
+    everything, validation = films(data, ["train"], negatives), films(data, ["validation"], negatives)
+    # A positive film whose lesion nobody marked would teach that lesions are background.
+    training = [film for film in everything if film.has_target or film.label != 1]
     if not any(film.has_target for film in training):
         raise StudyError(
             f"Job {job['key']}: no training image has a box of a positive label; detection needs boxes.csv with the "
@@ -35,8 +36,7 @@ def fit(job: Job, data: JobData, run: Run) -> None:
     if not validation:
         raise StudyError(f"Job {job['key']}: no validation image is left; give the split a larger validation part.")
     recipe = _recipe(job, len(training), ("target", "other") if negatives == "class" else ("target",))
-    left_out = len(films(data, ["train"])) - len(training)
-    run.certify({"positives_without_box_left_out": left_out})
+    run.certify({"positives_without_box_left_out": len(everything) - len(training)})
     trainer = _train(recipe, job, (training, validation), data, run)
     auc, map50 = trainer.kept_rank or (-1.0, 0.0)
     value, metric = (map50, "validation/map50") if auc < 0 else (auc, "validation/auc")
@@ -80,7 +80,7 @@ def _train(recipe: Recipe, job: Job, parts: tuple[list[Film], list[Film]], data:
     trainer = FilmTrainer(recipe, model, parts, data.pixels, run)
     trainer.train()
     trainer.check_frozen()
-    write_model(run.folder, model, trainer.kept, recipe.image_size, recipe.classes)
+    write_model(run.folder, model, trainer.kept, int(trainer.args.imgsz), recipe.classes)
     run.certify({"fingerprint_after": fingerprint(trainer.kept)})
     return trainer
 
@@ -93,16 +93,19 @@ def _initialize(model: DetectionModel, job: Job, run: Run) -> dict[str, Any]:
     if source is None:
         return {"source": None, "tensors_loaded": [], "share_loaded": 0.0}
     path = run.need(source["key"]) / WEIGHTS if source["kind"] == "corpus" else Path(source["path"])
+    digest = _digest(path, source)
     # What a frozen backbone lacks would stay random for good.
     loaded = transfer(model, read_source(path), path, 1.0 if init == "frozen" else LEAST_SHARE)
     live = model.state_dict()
     if fingerprint({name: live[name] for name in loaded.loaded}) != loaded.fingerprint_source:
         raise RuntimeError(f"{path}: the model's tensors differ from the file's after loading.")
-    return {"source": {"kind": source["kind"], "file": path.name, "sha256": _digest(path, source)}, **loaded.facts()}
+    return {"source": {"kind": source["kind"], "file": path.name, "sha256": digest}, **loaded.facts()}
 
 
 def _digest(path: Path, source: dict[str, Any]) -> str:
     """The file's sha256, which for a file brought along must be the planned one."""
+    if not path.is_file():
+        raise StudyError(f"{path}: there is no such weights file; put it there or leave the source out of the grid.")
     found = sha256_of(path)
     if source["kind"] == "file" and found != source["sha256"]:
         raise StudyError(

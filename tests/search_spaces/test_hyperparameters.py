@@ -1,0 +1,42 @@
+"""Search spaces: defaults, bounds, and refusals that name what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from search_spaces.errors import StudyError
+from search_spaces.hyperparameters import SPACES, Choice, Float, settings
+
+
+def test_every_default_lies_in_its_range() -> None:
+    assert all(entry.default in entry for space in SPACES.values() for entry in space.values())
+
+
+def test_chosen_values_overlay_the_defaults() -> None:
+    values = settings("classification", {"learning_rate": 0.01})
+
+    assert values == {"learning_rate": 0.01, "weight_decay": 0.01, "augmentation": 0.5}
+
+
+@pytest.mark.parametrize("value", [1e-6, 0.2, True, "0.01", None])
+def test_a_value_outside_the_range_is_refused_with_the_range(value: object) -> None:
+    with pytest.raises(StudyError, match=r"learning_rate is .*; it must be a number from 1e-05 to 0\.1\."):
+        settings("classification", {"learning_rate": value})
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(StudyError, match=r"'dropout' is not a hyperparameter\. Known: learning_rate, weight_decay"):
+        settings("classification", {"dropout": 0.1})
+
+
+@pytest.mark.parametrize(("value", "position"), [(1e-5, 0.0), (1e-3, 0.5), (1e-1, 1.0)])
+def test_a_position_is_measured_on_the_sampled_scale(value: float, position: float) -> None:
+    assert Float(1e-5, 1e-1, log=True, default=1e-3).position(value) == pytest.approx(position)
+
+
+def test_a_choice_knows_its_options() -> None:
+    optimizer = Choice(("adamw", "sgd"), "sgd")
+
+    assert "sgd" in optimizer
+    assert "adam" not in optimizer
+    assert str(optimizer) == "one of adamw, sgd"

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from search_spaces.study import StudySpec, load_study
+
+ROOT = Path(__file__).resolve().parent.parent
+STUDY_FILE = (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def code_in(text: str) -> str:
+    """Fenced blocks and `spans`, where a command is meant and not the verb."""
+    blocks = [block for _, block in FENCED.findall(text)]
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", FENCED.sub("", text))])
+
+
+def fields(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        path = f"{place}{name}"
+        yield path, field
+        for inner in models_in(field.annotation):
+            yield from fields(inner, f"{path}.")
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
+def row_of(path: str) -> str:
+    """The line of the table that describes a field, or nothing."""
+    first, _, rest = path.partition(".")
+    heading, name = (f"`{first}`", rest) if rest and f"## `{first}`\n" in STUDY_FILE else ("The study", path)
+    section = STUDY_FILE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return next((line for line in section.splitlines() if line.startswith(f"| `{name}` |")), "")
+
+
+FIELDS = list(fields(StudySpec))
+STUDIES = [block for kind, block in FENCED.findall(STUDY_FILE) if kind == "yaml" and re.search(r"^name:", block, re.M)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_that_a_page_names_is_in_the_makefile(page):
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", code_in(page.read_text(encoding="utf-8"))))
+
+    assert named <= targets
+
+
+def test_the_readme_names_every_make_target_that_help_lists():
+    listed = re.findall(r"^([a-z][a-z-]*):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [target for target in listed if f"`make {target}`" not in readme] == []
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _ in FIELDS}))
+def test_every_field_of_a_study_file_is_described_at_its_place(path):
+    assert row_of(path), f"docs/study-file.md describes no {path}"
+
+
+@pytest.mark.parametrize(("path", "field"), FIELDS, ids=[path for path, _ in FIELDS])
+def test_the_default_of_every_plain_field_stands_in_its_row(path, field):
+    if field.is_required() and not path.endswith("kind"):  # kfold is the default kind, holdout is asked for by name
+        assert "required" in row_of(path) or "thresholds." in path
+    elif isinstance(field.default, str | float | int) and field.default != "":
+        shown = re.escape(f"{field.default:g}" if isinstance(field.default, float) else str(field.default))
+        assert re.search(rf"(?<![\w.]){shown}(?![\w.])", row_of(path))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=[study.splitlines()[0] for study in STUDIES])
+def test_every_study_shown_in_the_documentation_loads(study, tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(study, encoding="utf-8")
+
+    assert load_study(path).arms
+
+
+def test_the_study_shown_in_the_readme_loads(tmp_path):
+    (study,) = [
+        text for kind, text in FENCED.findall((ROOT / "README.md").read_text(encoding="utf-8")) if kind == "yaml"
+    ]
+    path = tmp_path / "study.yaml"
+    path.write_text(study, encoding="utf-8")
+
+    assert load_study(path).arms
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_finds_it(page):
+    links = re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", FENCED.sub("", page.read_text(encoding="utf-8")))
+    local = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+
+    assert [link for link in local if not (page.parent / link).exists()] == []

@@ -1,0 +1,92 @@
+"""Tiny radiographs with a planted sign, and the jobs over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from trainables.data import JobData
+
+SIDE = 48
+BACKBONE = "test_resnet"
+
+
+class Store:
+    """Images in memory with the one method of a pixel store that jobs use."""
+
+    def __init__(self, images: dict[str, npt.NDArray[np.uint16]]) -> None:
+        self.images = images
+
+    def read(self, image: str) -> npt.NDArray[np.uint16]:
+        return self.images[image]
+
+
+def radiograph(random: np.random.Generator, positive: bool, box: tuple[int, int, int, int]) -> npt.NDArray[np.uint16]:
+    """Noise; a positive image has stripes within its box, a negative one a flat patch."""
+    x0, y0, x1, y1 = box
+    pixels = random.normal(0.4, 0.05, (SIDE, SIDE))
+    stripes = np.where(np.arange(x0, x1) // 3 % 2, 0.9, 0.1)
+    pixels[y0:y1, x0:x1] = stripes if positive else 0.5
+    return (pixels.clip(0, 1) * 65535).astype(np.uint16)
+
+
+def data(count: int = 24, *, roles: tuple[str, ...] = ("train", "train", "validation"), labels: bool = True) -> JobData:
+    """Every second image positive, one patient and one box each; roles go round in pairs."""
+    random = np.random.default_rng(7)
+    names = [f"a-{number:03d}" for number in range(count)]
+    corners = random.integers(2, 18, (count, 2))
+    boxes = [(int(x), int(y), int(x) + 26, int(y) + 22) for x, y in corners]
+    pixels = {
+        name: radiograph(random, number % 2 == 1, box)
+        for number, (name, box) in enumerate(zip(names, boxes, strict=True))
+    }
+    images = pl.DataFrame(
+        {
+            "image": names,
+            "patient": [f"p{name}" for name in names],
+            "center": "a",
+            "height": SIDE,
+            "width": SIDE,
+            "role": [roles[number // 2 % len(roles)] for number in range(count)],
+            "label": [number % 2 for number in range(count)],
+        }
+    )
+    table = pl.DataFrame(boxes, schema=["x0", "y0", "x1", "y1"], orient="row").cast(pl.Float64)
+    table = table.with_columns(image=pl.Series(names), box=pl.lit(0))
+    return JobData(images if labels else images.drop("label"), table, {"a": Store(pixels)})  # type: ignore[dict-item]
+
+
+def fit_job(init: str = "scratch", *, region: str = "box", **changes: Any) -> dict[str, Any]:
+    return {
+        "key": "fit-key",
+        "kind": "fit",
+        "task": "classification",
+        "arm": {"task": "classification", "region": region, "margin": 0.2, "image_size": 32},
+        "cell": {"id": "classification/x", "backbone": BACKBONE, "pretraining": "none", "init": init},
+        "fold": 0,
+        "seed": 0,
+        "epochs": 2,
+        "trial": None,
+        "hyperparameters": {},
+        "source": None,
+        "needs": {"features": [], "pretrain": None, "fit": None},
+        **changes,
+    }
+
+
+def pretrain_job(**changes: Any) -> dict[str, Any]:
+    corpus = {"name": "chest", "image_size": 32, "epochs": 2}
+    job = fit_job(**changes)
+    return {**job, "kind": "pretrain", "cell": None, "backbone": BACKBONE, "corpus": corpus, "classes": ["a", "b"]}
+
+
+def predict_job(**changes: Any) -> dict[str, Any]:
+    return fit_job(**{"kind": "predict", "needs": {"features": [], "pretrain": None, "fit": "fit-key"}, **changes})
+
+
+def file_source(path: Path, sha256: str, normalization: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"kind": "file", "path": str(path), "sha256": sha256, "normalization": normalization}
