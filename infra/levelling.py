@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from infra.records import EpochRow
 from infra.runs import STUDY, Run
@@ -27,6 +28,22 @@ class Known:
     params: dict[str, str]
     metrics: dict[str, float]
     """Newest value of each."""
+
+    @classmethod
+    def of(cls, run: Any) -> Known:
+        """From the run as MLflow's client returns it."""
+        info, data = run.info, run.data
+        return cls(
+            run_id=info.run_id,
+            name=info.run_name,
+            status=info.status,
+            started_ms=info.start_time,
+            ended_ms=info.end_time,
+            deleted=info.lifecycle_stage == "deleted",
+            tags=dict(data.tags),
+            params=dict(data.params),
+            metrics=dict(data.metrics),
+        )
 
 
 @dataclass(frozen=True)

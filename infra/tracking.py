@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from infra.address import artifact_folder, is_server, reach_database, without_password
 from infra.levelling import NOTE, Known, Missing, identity_of, is_settled, missing, newer_note
@@ -172,7 +172,7 @@ class _Experiment:
             page = self._client.search_runs(
                 [self._id], run_view_type=ViewType.ALL, max_results=_RUNS_PER_PAGE, page_token=token
             )
-            found += [_known(run) for run in page]
+            found += [Known.of(run) for run in page]
             token = page.token
             if not token:
                 break
@@ -186,7 +186,7 @@ class _Experiment:
         """A run that carries its identity from the first moment, so that it is found again after a crash."""
         tags = {name: value for name, value in run.tags.items() if name in ("level", "key", "cell", "study") and value}
         created = self._client.create_run(self._id, start_time=run.started_ms, tags=tags, run_name=run.name)
-        self._runs[run.identity] = known = _known(created)
+        self._runs[run.identity] = known = Known.of(created)
         return known
 
     def _parent_id(self, run: Run) -> str:
@@ -286,18 +286,3 @@ def _failures(uri: str) -> Iterator[None]:
             f"MLflow at {without_password(uri, uri)} is not level with the run store ({reason}); "
             "nothing is lost, a later replay mends it."
         ) from error
-
-
-def _known(run: Any) -> Known:
-    info, data = run.info, run.data
-    return Known(
-        run_id=info.run_id,
-        name=info.run_name,
-        status=info.status,
-        started_ms=info.start_time,
-        ended_ms=info.end_time,
-        deleted=info.lifecycle_stage == "deleted",
-        tags=dict(data.tags),
-        params=dict(data.params),
-        metrics=dict(data.metrics),
-    )

@@ -58,7 +58,7 @@ class Loaded:
             "tensors_reshaped": list(self.reshaped),
             "tensors_missing": list(self.missing),
             "tensors_left_over": list(self.left_over),
-            "share": self.share,
+            "share_loaded": self.share,
             "fingerprint_source": self.fingerprint_source,
         }
 

@@ -67,7 +67,7 @@ def test_a_transfer_cell_is_certified_to_have_loaded_its_backbone(swept):
         if record["kind"] == "fit" and "test_resnet" in record["name"]:
             attempt = swept.store / "jobs" / record["key"] / "attempts" / record["attempt"]
             certificate = json.loads((attempt / "certificate.json").read_text())
-            shares[record["name"]] = certificate["share"]
+            shares[record["name"]] = certificate["share_loaded"]
 
     assert all(share >= 0.9 for name, share in shares.items() if "chest" in name)
     assert all(share == 0 for name, share in shares.items() if "none" in name)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 import socket
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ CELL = "classification/resnet10t-chest-transfer"
 AXES: dict[str, Any] = {"backbone": "resnet10t", "pretraining": "chest", "init": "transfer", "task": "classification"}
 
 
-def make_job(key: str = "a1", *, epochs: int = 3, **rest: Any) -> JobRecord:
-    rows = [
+def make_rows(epochs: int) -> list[EpochRow]:
+    return [
         EpochRow(epoch=n, time_ms=START + 1000 * n, metrics={"validation/auc": 0.5 + n / 10})
         for n in range(1, epochs + 1)
     ]
+
+
+def make_job(key: str = "a1", **rest: Any) -> JobRecord:
     job = JobRecord(
         key=key,
         kind="fit",
@@ -39,7 +42,7 @@ def make_job(key: str = "a1", *, epochs: int = 3, **rest: Any) -> JobRecord:
         started_ms=START,
         ended_ms=START + 9000,
         hyperparameters={"learning_rate": 0.001},
-        epochs=rows,
+        epochs=make_rows(3),
         metrics={"best/value": 0.8},
     )
     return replace(job, **rest)
@@ -127,7 +130,7 @@ def test_a_second_replay_adds_no_run_and_no_row(study: Study) -> None:
 
 
 def test_epochs_keep_their_times_and_steps(study: Study) -> None:
-    study.replay(make_job(epochs=2))
+    study.replay(make_job(epochs=make_rows(2)))
 
     assert study.history("job", "validation/auc") == [(0.6, START + 1000, 1), (0.7, START + 2000, 2)]
     assert study.history("job", "best/value") == [(0.8, START + 9000, 2)]
@@ -136,11 +139,11 @@ def test_epochs_keep_their_times_and_steps(study: Study) -> None:
 
 
 def test_a_growing_journal_is_replayed_row_by_row(study: Study) -> None:
-    running = make_job(epochs=1, status="running", ended_ms=None, metrics={})
+    running = make_job(epochs=make_rows(1), status="running", ended_ms=None, metrics={})
     study.replay(running, cell=make_cell(published=0, metrics={}))
     assert study.run("job").info.status == "RUNNING"
 
-    replayed = study.replay(make_job(epochs=3))
+    replayed = study.replay(make_job(epochs=make_rows(3)))
 
     assert replayed.updated == 3
     assert [step for _, _, step in study.history("job", "validation/auc")] == [1, 2, 3]
@@ -148,18 +151,19 @@ def test_a_growing_journal_is_replayed_row_by_row(study: Study) -> None:
 
 
 def test_a_failed_job_that_is_retried_goes_on_in_its_run(study: Study) -> None:
-    failed = make_job(epochs=2, status="failed", metrics={}, error="ValueError: bad pixel in /data/doe/1.dcm")
+    failed = make_job(
+        epochs=make_rows(2), status="failed", metrics={}, error="ValueError: bad pixel in /data/doe/1.dcm"
+    )
     study.replay(failed)
     assert study.run("job").info.status == "FAILED"
     assert study.run("job").data.tags["error"] == "ValueError"
 
-    first, *later = make_job(epochs=4).epochs
+    first, *later = make_rows(4)
     # The retry went on from the checkpoint after epoch 1 and did the second epoch again.
     repeated = [first, *(replace(row, time_ms=row.time_ms + 60_000) for row in later)]
-    retried = make_job(epochs=0, attempt=2)
-    study.replay(replace(retried, epochs=repeated[:2], status="running", ended_ms=None, metrics={}))
+    study.replay(make_job(epochs=repeated[:2], attempt=2, status="running", ended_ms=None, metrics={}))
     assert study.run("job").info.status == "RUNNING"
-    study.replay(replace(retried, epochs=repeated, ended_ms=START + 90_000))
+    study.replay(make_job(epochs=repeated, attempt=2, ended_ms=START + 90_000))
 
     run = study.run("job")
     assert (run.info.status, run.data.tags["attempt"], run.data.tags["error"]) == ("FINISHED", "2", "")
@@ -192,17 +196,31 @@ def test_rows_written_before_a_crash_are_not_written_again(study: Study) -> None
 
 
 def test_two_replays_at_once_create_each_run_once(study: Study) -> None:
-    trackers = [study.tracker, Tracker(study.uri, study.name)]
+    study.replay()
     jobs = [make_job(f"a{n}") for n in range(4)]
-    record = StudyRecord(study=study.name)
-    threads = [threading.Thread(target=each.replay, args=(jobs, [make_cell()], record)) for each in trackers]
 
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        replays = [pool.submit(each.replay, *jobs) for each in (study, Study(study.uri, study.name))]
 
+    assert sorted(each.result().created for each in replays) == [0, 4]
     assert len(study.runs()) == 6
+
+
+def test_a_tracker_reads_anew_once_another_has_written(study: Study) -> None:
+    study.replay()
+    other = Study(study.uri, study.name)
+    other.replay(make_job())
+
+    assert study.replay(make_job()) == Replayed(unchanged=3)
+    assert len(study.runs()) == 3
+
+
+def test_a_value_that_is_not_a_number_is_left_out(study: Study) -> None:
+    row = EpochRow(epoch=1, time_ms=START, metrics={"train/loss": math.inf, "validation/auc": math.nan})
+
+    study.replay(make_job(epochs=[row], metrics={"best/value": math.nan}))
+
+    assert study.run("job").data.metrics == {}
 
 
 def test_a_job_that_left_the_plan_is_superseded_until_it_returns(study: Study) -> None:
@@ -283,11 +301,11 @@ def test_a_param_that_changed_is_kept_and_named(study: Study) -> None:
 
 
 def test_a_run_deleted_in_the_page_returns_with_its_next_change(study: Study) -> None:
-    study.replay(make_job(epochs=1))
+    study.replay(make_job(epochs=make_rows(1)))
     study.client.delete_run(study.run("job").info.run_id)
     study.tracker.close()
 
-    study.replay(make_job(epochs=2))
+    study.replay(make_job(epochs=make_rows(2)))
 
     assert len(study.history("job", "validation/auc")) == 2
 

@@ -175,8 +175,8 @@ def test_scratch_starts_from_timms_random_weights(tmp_path: Path) -> None:
     run = fitted(tmp_path)
 
     assert run.certificate["source"] is None
-    assert "tensors_loaded" not in run.certificate
-    assert run.certificate["share"] == 0
+    assert run.certificate["tensors_loaded"] == []
+    assert run.certificate["share_loaded"] == 0
     assert run.certificate["parameters_frozen"] == 0
     assert run.certificate["fingerprint_before"] != run.certificate["fingerprint_after"]
 
@@ -199,7 +199,7 @@ def test_transfer_starts_from_exactly_the_sources_tensors(tmp_path: Path) -> Non
     backbone = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
     assert certificate["fingerprint_before"] == certificate["fingerprint_source"] == fingerprint(backbone)
     assert certificate["fingerprint_after"] != certificate["fingerprint_before"]
-    assert certificate["share"] == 1.0
+    assert certificate["share_loaded"] == 1.0
     assert sorted(certificate["tensors_loaded"]) == sorted(backbone)
     assert certificate["tensors_left_over"] == ["fc.bias", "fc.weight"]
     assert certificate["tensors_missing"] == certificate["tensors_reshaped"] == []

@@ -62,7 +62,7 @@ class Start:
             "backbone": self.card.backbone,
             "backbone_tensors": len(backbone_names(self.model)),
             "source": origin and {"kind": origin.kind, "file": origin.path.name, "sha256": origin.sha256},
-            **(loaded.facts() if loaded else {"share": 0.0}),
+            **(loaded.facts() if loaded else {"tensors_loaded": [], "share_loaded": 0.0}),
             "normalization": self.card.normalization.facts(),
             "fingerprint_before": self.fingerprint,
         }
