@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from search_spaces.backbones import BACKBONES
 from search_spaces.jobs import Job
-from search_spaces.study import ClassificationArm, DetectionArm, RadiomicsArm, StudySpec
+from search_spaces.study import ClassificationArm, DetectionArm, Holdout, RadiomicsArm, StudySpec
 
-# Core-seconds on one CPU core; rough figures from the demo study, `osteogrid plan` prints what follows from them.
-_PER_JOB = {"features": 2.0, "pretrain": 3.0, "tune": 2.0, "fit": 2.0, "predict": 1.2}
-_DETECTOR_START = 4.0
-_PER_IMAGE_EPOCH_AT_64_PIXELS = 0.0035
-_PER_REGION_FEATURES = 0.4
+# Core-seconds on one CPU core, read off the records of the demo study (two cores, no GPU).
+_PER_JOB = {"features": 2.5, "pretrain": 1.0, "tune": 0.6, "fit": 0.6, "predict": 0.65}
+_DETECTOR_START = 2.0
+_ELASTICNET_FIT = 4.5
+_PER_IMAGE_EPOCH_AT_64_PIXELS = 0.0096
+_PER_REGION_FEATURES = 0.2
+_VALIDATION_COST = 0.3
+"""Of an image that is validated, against one that is trained on."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,10 @@ def estimate(study: StudySpec, job: Job, sizes: Sizes) -> float:
     arm = next(arm for arm in study.arms if arm.name == job.arm)
     seconds = _PER_JOB[job.kind]
     if isinstance(arm, RadiomicsArm):
-        return seconds + (_PER_REGION_FEATURES * sizes.of(job.center or "") if job.kind == "features" else 0.0)
+        extra = {"features": _PER_REGION_FEATURES * sizes.of(job.center or ""), "fit": _ELASTICNET_FIT}
+        return seconds + extra.get(job.kind, 0.0)
     if isinstance(arm, DetectionArm):
-        seconds += _DETECTOR_START if job.kind != "predict" else _DETECTOR_START / 4
+        seconds += _DETECTOR_START if job.kind != "predict" else 0.0
     return seconds + max(job.epochs, 0) * _images(study, job, sizes) * _per_image(study, arm, job)
 
 
@@ -60,7 +64,8 @@ def _images(study: StudySpec, job: Job, sizes: Sizes) -> int:
     if job.kind == "pretrain":
         return sizes.of(job.pretraining)
     total = sum(sizes.of(name) for name in study.cohort.development)
-    return round(total * (1 - study.split.reserve))
+    validated = study.split.validation if isinstance(study.split, Holdout) else 1 / study.split.folds
+    return round(total * (1 - study.split.reserve) * (1 - validated + _VALIDATION_COST * validated))
 
 
 def _per_image(study: StudySpec, arm: ClassificationArm | DetectionArm, job: Job) -> float:

@@ -29,7 +29,8 @@ def job_records(plan: Plan, schedule: Schedule | None) -> Iterator[JobRecord]:
         status: Status = (
             "finished" if key in finished else "blocked" if blocked else _open_status(failed, schedule, key)
         )
-        yield _record(job, status, record or {}, attempt, users.get(key, []))
+        tries = len(store.attempts_so_far(key))
+        yield _record(job, status, record or {}, attempt, users.get(key, []), tries)
 
 
 def epochs_of(attempt: Path) -> list[EpochRow]:
@@ -49,7 +50,9 @@ def _open_status(failed: Mapping[str, Any], schedule: Schedule | None, key: str)
     return "running" if running or key not in failed else "failed"
 
 
-def _record(job: Job, status: Status, record: Mapping[str, Any], attempt: Path | None, users: list[str]) -> JobRecord:
+def _record(
+    job: Job, status: Status, record: Mapping[str, Any], attempt: Path | None, users: list[str], tries: int
+) -> JobRecord:
     result = record.get("result", {})
     ended = record.get("ended")
     # A job without journal (still starting, or blocked) has the time of its folder as its start.
@@ -79,7 +82,8 @@ def _record(job: Job, status: Status, record: Mapping[str, Any], attempt: Path |
         metrics=metrics,
         used_by=users,
         certificate=certificate_of(attempt) if attempt else None,
-        error=str(record.get("error", "")),
+        error=f"{record['type']}: {record['error']}" if "error" in record else "",
+        attempt=max(tries, 1),
     )
 
 

@@ -140,7 +140,8 @@ class Attempt:
         # A StudyError or a bug raises the same way again; a lost disk, connection or GPU memory may not.
         transient = isinstance(error, (OSError, MemoryError)) or type(error).__name__ == "OutOfMemoryError"
         line = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
-        record = {**self._record(), "error": line, "traceback": text, "deterministic": not transient}
+        facts = {"type": type(error).__name__, "error": line, "traceback": text, "deterministic": not transient}
+        record = {**self._record(), **facts}
         self._store.record_failure(self.job["key"], {**record, "attempt": self.folder.name})
         return line
 
