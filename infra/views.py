@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from typing import Any
 
 _TAG = "mlflow.sharedViewState."
-_SHOWN = ("/auc", "/auc_ci_low", "/auc_ci_high")
 
 
 def saved_views(metrics: Iterable[str], ranked_by: str) -> dict[str, str]:
     """Experiment tags of two views: cells ranked by a metric, and replicates grouped by what was varied."""
-    shown = sorted(name for name in set(metrics) if name.endswith(_SHOWN) and name != ranked_by)
-    columns = [f"metrics.`{name}`" for name in (ranked_by, *shown)]
+    places = sorted(name for name in set(metrics) if name.endswith("/auc") and name != ranked_by)
+    interval = [name for name in (f"{ranked_by}_ci_low", f"{ranked_by}_ci_high") if name in set(metrics)]
+    columns = [f"metrics.`{name}`" for name in (ranked_by, *interval, *places)]
     axes = ("backbone", "pretraining", "init")
     params = [f"params.`{axis}`" for axis in axes]
     cells = {

@@ -82,7 +82,7 @@ def _record(
         metrics=metrics,
         used_by=users,
         certificate=certificate_of(attempt) if attempt else None,
-        error=f"{record['type']}: {record['error']}" if "error" in record else "",
+        error=str(record.get("type", "")),
         attempt=max(tries, 1),
     )
 

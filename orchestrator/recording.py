@@ -101,7 +101,7 @@ def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellReco
 def cell_metrics(comparison: Comparison) -> dict[str, dict[str, float]]:
     """cell -> flat metrics: external/auc, external/auc_ci_low, center_b/auc, reserve/auc, external/sensitivity_at_…"""
     found: dict[str, dict[str, float]] = {}
-    for row in comparison.performance.iter_rows(named=True):
+    for row in _telling(comparison.performance).iter_rows(named=True):
         place = _place(row["role"], row["center"])
         values = {
             "auc": row["auc"],
@@ -117,6 +117,14 @@ def cell_metrics(comparison: Comparison) -> dict[str, dict[str, float]]:
         found[row["cell"]][f"{place}/sensitivity_at_{rule}"] = row["sensitivity"]
         found[row["cell"]][f"{place}/specificity_at_{rule}"] = row["specificity"]
     return found
+
+
+def _telling(performance: pl.DataFrame) -> pl.DataFrame:
+    """Without the rows of a development center that is the only one: the pooled row says the same."""
+    develop = performance.filter((pl.col("role") != "external") & (pl.col("center") != "all"))
+    if develop["center"].n_unique() != 1:
+        return performance
+    return performance.filter((pl.col("role") == "external") | (pl.col("center") == "all"))
 
 
 def study_record(plan: Plan, comparison: Comparison | None, artifacts: list[Path]) -> StudyRecord:
