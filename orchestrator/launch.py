@@ -13,6 +13,7 @@ from orchestrator.progress import Progress
 from orchestrator.schedule import Schedule
 from orchestrator.search import Payload, StudySearcher
 from search_spaces.jobs import Job
+from trainables.entry import run_job
 
 
 def run(
@@ -22,18 +23,17 @@ def run(
     progress: Progress,
     *,
     limit: int | None = None,
+    trainable: Callable[[dict[str, Any]], None] = run_job,
 ) -> None:
     """Run the schedule to its end on the connected Ray cluster; what became of each job is in the schedule."""
     # A Searcher otherwise keeps a single pending trial, and Tune reads this before it is built.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(int(schedule.capacity.cpus) + 2)
     from ray import tune
 
-    from trainables.entry import run_job
-
     searcher = StudySearcher(schedule, assign, is_published, progress, limit=limit)
     with tempfile.TemporaryDirectory(prefix="tune-") as folder, _quiet_tune():
         tuner = tune.Tuner(
-            tune.with_resources(run_job, _resources),
+            tune.with_resources(trainable, _resources),
             tune_config=tune.TuneConfig(search_alg=searcher, num_samples=-1, reuse_actors=True, metric=None),
             run_config=tune.RunConfig(
                 storage_path=str(Path(folder)),

@@ -74,14 +74,6 @@ class Plan:
         lock = read_lock(self.workspace)
         return lock is not None and not self.not_ingested and self.whole_schedule(lock).seal_is_open
 
-    def check_weights(self) -> None:
-        """Refuse to sweep while a selected cell lacks its weights file."""
-        cells = {job.cell for job in self.selected.values()}
-        missing = [entry for entry in self.expansion.missing if entry.cell.id in cells]
-        if missing:
-            more = f" ({len(missing) - 1} more cells lack theirs; `make plan` lists them.)" if len(missing) > 1 else ""
-            raise StudyError(missing[0].sentence + more)
-
 
 def make_plan(workspace: Workspace, cohort: Cohort, selection: Selection, *, retry_failed: bool = False) -> Plan:
     """Expand the study and subtract what the run store holds."""

@@ -17,6 +17,7 @@ from orchestrator.forecast import Sizes, estimate
 from orchestrator.intake import take_in
 from orchestrator.lock import write_lock
 from orchestrator.plan import Plan, make_plan
+from orchestrator.preflight import check_weights
 from orchestrator.progress import Progress
 from orchestrator.recording import Recorder
 from orchestrator.reporting import report
@@ -67,7 +68,7 @@ def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
             return make_plan(workspace, cohort, request.selection, retry_failed=request.retry_failed)
 
         plan = plan_now()
-        plan.check_weights()
+        check_weights(plan)
         lock = write_lock(workspace, plan.expansion.cells, plan.jobs.values(), cohort.fingerprints)
         schedule = plan.schedule(Capacity(1), lock)
         recorder = Recorder(request.tracking_uri or workspace.mlflow_uri, plan_now, schedule, console.print)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from infra.lease import Lease
 from tests.end_to_end.conftest import new_place
@@ -98,3 +100,16 @@ def test_weights_that_are_missing_are_named_with_where_to_put_them(place):
 
     assert "weights/imagenet/test_resnet.safetensors" in text
     assert "put the file there" in text
+
+
+def test_a_weights_file_that_does_not_fit_is_refused_before_anything_is_booked(place):
+    edit(place, "pretraining: [none, chest]", "pretraining: [none, imagenet]")
+    edit(place, "[[classification/test_resnet-chest-transfer, classification/test_resnet-none-scratch]]", "[]")
+    path = place.folder / "weights" / "imagenet" / "test_resnet.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file({"some.other.weight": np.zeros((2, 2), dtype=np.float32)}, path)
+
+    text = refused_late(place)
+
+    assert "test_resnet.safetensors" in text
+    assert "some.other.weight" in text

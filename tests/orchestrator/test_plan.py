@@ -9,6 +9,7 @@ from infra.environment import code_version
 from orchestrator.intake import known, take_in
 from orchestrator.lock import read_lock, write_lock
 from orchestrator.plan import make_plan
+from orchestrator.preflight import check_weights
 from orchestrator.resources import Capacity
 from orchestrator.schedule import State
 from orchestrator.selection import Selection, parse_selection
@@ -185,9 +186,9 @@ def test_a_sweep_with_missing_weights_is_refused_but_a_selection_without_them_is
     workspace = make_workspace(tmp_path, arms=[arm], weights=str(tmp_path / "weights"))
 
     with pytest.raises(StudyError, match=r"radimagenet.*resnet50\.safetensors.*put the file there"):
-        planned(workspace).check_weights()
+        check_weights(planned(workspace))
 
-    planned(workspace, parse_selection(workspace.study, "pretraining=none", "")).check_weights()
+    check_weights(planned(workspace, parse_selection(workspace.study, "pretraining=none", "")))
 
 
 def test_patient_ids_shared_between_development_and_external_are_refused(tmp_path):
