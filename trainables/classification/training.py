@@ -107,10 +107,11 @@ class Trainer:
             now = Best(value, loss, epoch, self._changing())
             if now.beats(best):
                 best = Best(value, loss, epoch, {name: tensor.clone() for name, tensor in now.tensors.items()})
-            run.save_checkpoint(epoch, partial(self._write, epoch, best))
             rate = self.optimizer.param_groups[0]["lr"]
             losses = {"train/loss": train_loss, "validation/loss": loss}
             run.report(epoch, {**losses, f"validation/{self.objective.name}": value, "learning_rate": rate})
+            # After the report: a kill between the two repeats an epoch, and leaves no gap in the journal.
+            run.save_checkpoint(epoch, partial(self._write, epoch, best))
         if best is None:
             rate = self.recipe.learning_rate
             raise RuntimeError(f"The loss was not finite in the first epoch at learning rate {rate:g}.")
