@@ -92,7 +92,7 @@ def measure(name: str, trainable: Any, count: int, cpus: float) -> float:
         return trainable is plain or RunStore(root).finished_record(key) is not None
 
     progress = Progress(schedule, Console(quiet=True), {}, cpus)
-    launch.run(schedule, assign, is_published, progress, trainable=trainable)
+    launch.run(schedule, assign, is_published, progress, root / "scratch", trainable=trainable)
     assert schedule.count(State.FINISHED) == count, schedule.reasons
     start = count // 3
     seconds = (ended[-1] - ended[start]) / (count - 1 - start)

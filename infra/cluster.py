@@ -121,6 +121,7 @@ def _gpus_here() -> int:
 
 
 def _short_folder() -> str:
-    """Ray's sockets need a path of at most 107 bytes."""
-    base = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    return str(Path(base) / f"ray-{os.getuid()}")
+    """Where Ray keeps sockets, whose paths may have 107 bytes, and logs, which only their owner may read."""
+    folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / f"ray-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return str(folder)

@@ -21,22 +21,27 @@ def run(
     assign: Callable[[Job], Payload],
     is_published: Callable[[str], bool],
     progress: Progress,
+    scratch: Path,
     *,
     limit: int | None = None,
     trainable: Callable[[dict[str, Any]], None] = run_job,
 ) -> None:
-    """Run the schedule to its end on the connected Ray cluster; what became of each job is in the schedule."""
+    """Run the schedule to its end on the connected Ray cluster; what became of each job is in the schedule.
+
+    `scratch` is where Tune keeps its own state while it runs; every node must see the folder.
+    """
     # A Searcher otherwise keeps a single pending trial, and Tune reads this before it is built.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(int(schedule.capacity.cpus) + 2)
     from ray import tune
 
     searcher = StudySearcher(schedule, assign, is_published, progress, limit=limit)
-    with tempfile.TemporaryDirectory(prefix="tune-") as folder, _quiet_tune():
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tune-", dir=scratch) as folder, _quiet_tune():
         tuner = tune.Tuner(
             tune.with_resources(trainable, _resources),
             tune_config=tune.TuneConfig(search_alg=searcher, num_samples=-1, reuse_actors=True, metric=None),
             run_config=tune.RunConfig(
-                storage_path=str(Path(folder)),
+                storage_path=folder,
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=2),

@@ -93,7 +93,14 @@ def _run(plan: Plan, schedule: Schedule, request: Request, console: Console, rec
     store = plan.workspace.run_store
     recorder.schedule = schedule
     with recorder:
-        launch.run(schedule, assign, lambda key: store.finished_record(key) is not None, progress, limit=request.limit)
+        launch.run(
+            schedule,
+            assign,
+            lambda key: store.finished_record(key) is not None,
+            progress,
+            store.root.resolve() / "scratch",
+            limit=request.limit,
+        )
 
 
 @contextmanager
