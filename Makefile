@@ -75,6 +75,6 @@ lock: ## resolve the dependencies anew: hashes, no addresses
 	$(BIN)/uv lock --upgrade
 	$(BIN)/uv export --frozen --no-emit-project --no-header --all-groups --output-file requirements/lock.txt > /dev/null
 
-clean: ## remove the demo's data and results (never weights, never other studies)
+clean: ## remove the demo's files and its run store (never weights, MLflow or other studies)
 	rm -rf data/demo $(STORE)/demo
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

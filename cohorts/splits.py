@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cohorts.roles import ALWAYS_TRAINED, RESERVE
 from search_spaces.errors import StudyError
 from search_spaces.study import Holdout, KFold
-
-RESERVE, ALWAYS_TRAINED = -1, -2
 
 Strata = np.ndarray[Any, np.dtype[np.str_]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
@@ -39,20 +38,6 @@ def assign_folds(images: pl.DataFrame, labels: pl.DataFrame, split: KFold | Hold
     return pl.DataFrame(
         {"patient": patients["patient"], "fold": folds}, schema={"patient": pl.String, "fold": pl.Int64}
     )
-
-
-def roles(folds: pl.DataFrame, fold: int) -> pl.DataFrame:
-    """patient, role (train | validation | reserve) in one fold of `assign_folds`."""
-    if not (folds["fold"] == fold).any():
-        raise ValueError(f"no patient is validated in fold {fold}; folds are {sorted(set(folds['fold']) - {-1, -2})}")
-    role = (
-        pl.when(pl.col("fold") == RESERVE)
-        .then(pl.lit("reserve"))
-        .when(pl.col("fold") == fold)
-        .then(pl.lit("validation"))
-        .otherwise(pl.lit("train"))
-    )
-    return folds.select("patient", role.alias("role"))
 
 
 def _patients(images: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:

@@ -48,6 +48,8 @@ def check_request(cluster: str, *, address: str | None, gpus: int | None) -> Non
         raise StudyError(
             "CLUSTER=gpu: no cluster is named; give ADDRESS=<host>:6379 or set RAY_ADDRESS, or use CLUSTER=local."
         )
+    if cluster == "gpu" and gpus == 0:
+        raise StudyError("GPUS=0 with CLUSTER=gpu: that cluster is asked for GPUs; use CLUSTER=local for the CPU.")
     if cluster == "local" and address:
         raise StudyError(
             f"ADDRESS={address} with CLUSTER=local: an address belongs to CLUSTER=gpu; leave one of them out."

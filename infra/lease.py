@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -55,7 +57,11 @@ class Lease:
 
     def _keep_alive(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            replace(self._path(self.number), to_json(self._body()))
+            if newest_number(self.folder) > self.number:
+                _thread.interrupt_main()  # somebody took us for dead and went on: two drivers would be worse than none
+                return
+            with suppress(OSError):  # a hiccup of the file system; the next beat is due in seconds
+                replace(self._path(self.number), to_json(self._body()))
 
     def _body(self) -> dict[str, Any]:
         return {"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time(), "since": self.since}
@@ -90,9 +96,11 @@ def claim(folder: Path, owner: str) -> int:
 
 
 def _is_held(body: dict[str, Any]) -> bool:
-    if body.get("released") or time.time() - float(body["heartbeat"]) > STALE_SECONDS:
+    if body.get("released"):
         return False
-    return body["host"] != socket.gethostname() or _is_alive(int(body["pid"]))
+    if body["host"] == socket.gethostname():
+        return _is_alive(int(body["pid"]))
+    return time.time() - float(body["heartbeat"]) <= STALE_SECONDS
 
 
 def _is_alive(pid: int) -> bool:

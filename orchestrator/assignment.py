@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from infra.environment import QUIET
+from infra.store import create_if_absent, to_json
 from orchestrator.intake import Cohort
 from orchestrator.lock import write_opened
 from orchestrator.resources import Shape
@@ -30,11 +32,12 @@ class Assigner:
     jobs: Mapping[str, Job]
     shapes: Mapping[str, Shape]
     tasks: str = TASKS
+    _proposals: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """The payload of one job; tuning choices are read from the run store at this moment."""
         if job.sealed:
-            write_opened(self.workspace)
+            write_opened(self.workspace, dict.fromkeys(other.cell for other in self.jobs.values() if other.cell))
         shape = self.shapes[job.key]
         return {
             "job": {**job.to_dict(), **self._details(job)},
@@ -77,14 +80,29 @@ class Assigner:
     def _hyperparameters(self, job: Job) -> dict[str, Any]:
         if job.kind == "tune":
             return self._proposed(job)
-        return select(self.told(job), job.task) if job.kind == "fit" else {}
+        return self._selected(job) if job.kind == "fit" else {}
+
+    def _selected(self, job: Job) -> dict[str, Any]:
+        """The tune selection of the cell: made once, when its first replicate starts, and read by all others.
+
+        A trial that is tried again later and wins then changes nothing: replicates of one cell never differ in it.
+        """
+        recipe = {name: job.recipe[name] for name in ("cell", "development", "split", "tune")}
+        path = self.workspace.run_store.root / "selections" / f"{key_of({'kind': 'selection', **recipe})}.json"
+        if not path.exists():
+            told = self.told(job)
+            outcomes = {str(number): vars(outcome) for number, outcome in told.items()}
+            create_if_absent(path, to_json({"hyperparameters": select(told, job.task), "trials": outcomes}))
+        return dict(json.loads(path.read_text())["hyperparameters"])
 
     def _proposed(self, job: Job) -> dict[str, Any]:
         assert job.trial is not None
-        arm = self._arm(job)
-        assert not isinstance(arm, RadiomicsArm)
-        seed = key_of({name: value for name, value in job.recipe.items() if name != "trial"})
-        return propose(job.task, seed, job.trial, arm.tune.parallel, self.told(job))
+        if job.key not in self._proposals:
+            arm = self._arm(job)
+            assert not isinstance(arm, RadiomicsArm)
+            seed = key_of({name: value for name, value in job.recipe.items() if name != "trial"})
+            self._proposals[job.key] = propose(job.task, seed, job.trial, arm.tune.parallel, self.told(job))
+        return self._proposals[job.key]
 
     def _source(self, job: Job) -> dict[str, Any] | None:
         """Where initial weights come from: a pretraining job of this study, or a file."""

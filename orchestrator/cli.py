@@ -29,6 +29,8 @@ ArmName = Annotated[str, typer.Option(help="restrict to one arm")]
 
 USAGE_ERROR = 2
 JOBS_FAILED = 1
+STOPPED = 130
+TASKS = "trainables:TASKS"
 
 
 @app.command()
@@ -45,12 +47,13 @@ def sweep(
     store: Store = Path("runs"),
     cluster: Annotated[str, typer.Option(help="local: Ray in this process; gpu: the cluster at ADDRESS")] = "local",
     address: Annotated[str, typer.Option(help="host:port of a running Ray cluster")] = "",
-    gpus: Annotated[int | None, typer.Option(help="GPUs to use on this machine; 0 forbids them")] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs to use on this machine; 0 forbids them")] = None,
     only: Only = "",
     arm: ArmName = "",
     limit: Annotated[int | None, typer.Option(min=1, help="run at most so many jobs now")] = None,
     retry: Annotated[str, typer.Option(help="'failed': try jobs again that failed for good")] = "",
     tracking_uri: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow server or database")] = "",
+    tasks: Annotated[str, typer.Option(help="task families, as module:NAME; a package may bring its own")] = TASKS,
 ) -> None:
     """Run everything of the study that is not finished, then write the report."""
     from orchestrator.overview import print_problems
@@ -70,12 +73,15 @@ def sweep(
         limit=limit,
         retry_failed=retry == "failed",
         tracking_uri=tracking_uri or None,
+        tasks=tasks,
         command=f"osteogrid sweep {study}",
     )
     outcome = run_sweep(Workspace(store, spec), request, console)
     print_problems(outcome.plan, outcome.schedule, console)
-    for job in outcome.schedule.held()[:1]:
-        console.print(f"Sealed: {job.name} and other external predictions wait for replicates outside this selection.")
+    if outcome.waits_for_others:
+        console.print(
+            f"Sealed: external predictions wait for {outcome.waits_for_others} locked replicates not run here."
+        )
     console.print(f"Report: {outcome.report}", highlight=False, soft_wrap=True)
     if outcome.problems:
         raise typer.Exit(JOBS_FAILED)
@@ -107,6 +113,7 @@ def track(
     tracking_uri: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_URI")] = "",
 ) -> None:
     """Make MLflow level with the run store."""
+    from infra.lease import Lease
     from orchestrator.recording import Recorder
     from orchestrator.reporting import report as write
 
@@ -114,7 +121,10 @@ def track(
     _need_ingested(made.not_ingested, study)
     uri = tracking_uri or made.workspace.mlflow_uri
     recorder = Recorder(uri, lambda: made, None, lambda text: console.print(text))
-    write(made, _problems(made), f"osteogrid track {study}", recorder)
+    with Lease(made.workspace.lease):  # a sweep writes to MLflow too, and two writers would make runs twice
+        write(made, _problems(made), f"osteogrid track {study}", recorder)
+    if recorder.is_behind:
+        raise typer.Exit(JOBS_FAILED)
 
 
 @app.command()
@@ -139,6 +149,9 @@ def main() -> None:
     quiet_environment()
     try:
         app()
+    except KeyboardInterrupt:
+        Console(stderr=True).print("osteogrid: stopped; the same command goes on from here.")
+        sys.exit(STOPPED)
     except StudyError as error:
         Console(stderr=True).print(f"osteogrid: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(USAGE_ERROR)

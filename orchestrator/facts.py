@@ -12,13 +12,13 @@ import polars as pl
 from infra.environment import code_version, commit, machine, versions
 from orchestrator.certificates import summary, terms
 from orchestrator.journal import certificate_of
-from orchestrator.lock import Lock, opened_at
+from orchestrator.lock import Lock
 from orchestrator.plan import Plan
 from orchestrator.results import cells
-from orchestrator.schedule import SETTLED
+from orchestrator.tuning import near_bound
 from search_spaces.grid import Cell
 from search_spaces.jobs import Job
-from search_spaces.study import RadiomicsArm
+from search_spaces.study import Arm, RadiomicsArm
 
 if TYPE_CHECKING:
     from evaluation.comparison import Comparison
@@ -65,6 +65,8 @@ def _cohort(plan: Plan) -> Iterator[Row]:
         role = "development" if name in study.cohort.development else "external"
         joined = center.images.select("image", "patient").join(center.labels, on="image")
         yield {"center": name, "role": role, "label": None, **_counts(joined, center.boxes)}
+        if role == "external" and not plan.external_open:
+            continue  # how common a label is there is a result, too
         for label in sorted(joined["label"].unique()):
             yield {
                 "center": name,
@@ -94,7 +96,7 @@ def _cells(plan: Plan, lock: Lock | None) -> Iterator[Row]:
         yield {
             **row,
             "replicates_finished": len(fits),
-            "tuned": _tuned(fits),
+            "tuned": _tuned(arm.task, fits),
             "core_seconds": _seconds(plan, jobs),
             "pretrain_core_seconds": _seconds(plan, _shared(plan, jobs)),
             "trials": 0 if isinstance(arm, RadiomicsArm) else arm.tune.trials,
@@ -102,10 +104,11 @@ def _cells(plan: Plan, lock: Lock | None) -> Iterator[Row]:
         }
 
 
-def _tuned(fits: list[Mapping[str, Any]]) -> str:
+def _tuned(task: str, fits: list[Mapping[str, Any]]) -> str:
     chosen = fits[0]["hyperparameters"] if fits else {}
+    bounds = near_bound(task, chosen)
     texts = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in chosen.items()}
-    return ", ".join(f"{name} {text}" for name, text in texts.items())
+    return ", ".join(f"{name} {text}{' (near its bound)' * (name in bounds)}" for name, text in texts.items())
 
 
 def _shared(plan: Plan, jobs: list[Job]) -> list[Job]:
@@ -122,13 +125,17 @@ def _failures(plan: Plan, problems: Mapping[str, str]) -> Iterator[Row]:
         job = plan.jobs[key]
         if reason.startswith("needs ") or reason.startswith("none of its"):
             continue  # blocked: counted with the job that failed
-        blocked = sum(1 for other in problems if other != key and _depends(plan, other, key))
+        blocked = len(_behind(plan, key) & problems.keys())
         yield {"job": job.name, "cell": job.cell or "", "kind": job.kind, "error": reason, "blocked": blocked}
 
 
-def _depends(plan: Plan, key: str, on: str) -> bool:
-    job = plan.jobs[key]
-    return any(need == on or _depends(plan, need, on) for need in (*job.needs, *job.trials))
+def _behind(plan: Plan, key: str) -> set[str]:
+    """Everything that needs a job, directly or through others; jobs stand in the order of their needs."""
+    found = {key}
+    for other, job in plan.jobs.items():
+        if found & {*job.needs, *job.trials}:
+            found.add(other)
+    return found - {key}
 
 
 def _certificates(plan: Plan) -> Iterator[Row]:
@@ -167,15 +174,25 @@ def _environment(command: str) -> dict[str, str]:
 def _lock(plan: Plan, lock: Lock | None) -> dict[str, str]:
     if lock is None:
         return {}
-    opened = opened_at(plan.workspace) or "not yet"
+    opened = lock.opened_at or "not yet"
     return {"locked at": lock.locked_at, "plan hash": lock.plan_hash, "external centers opened at": opened}
 
 
 def _notes(plan: Plan, lock: Lock | None) -> list[str]:
+    study = plan.workspace.study
+    notes = [note for arm in study.arms for name in study.cohort.development if (note := _left_out(plan, arm, name))]
     if lock is None:
-        return []
-    names = [cell.id for cell in plan.expansion.cells]
-    return lock.deviations(names, plan.workspace.study.analysis.model_dump(mode="json"), plan.cohort.fingerprints)
+        return notes
+    analysis = study.analysis.model_dump(mode="json")
+    return [*notes, *lock.deviations(plan.jobs.values(), analysis, plan.cohort.fingerprints)]
+
+
+def _left_out(plan: Plan, arm: Arm, center: str) -> str:
+    """How many development patients an arm leaves out, because none of their labels is positive or negative there."""
+    from cohorts.checks import count_classes
+
+    others = count_classes(plan.cohort.centers[center], arm.labels.positive, arm.labels.negative)["other"]
+    return f"{arm.name}: {others} patients of {center} have other labels only and are left out." if others else ""
 
 
 def _waiting(plan: Plan, lock: Lock | None) -> str:
@@ -184,6 +201,8 @@ def _waiting(plan: Plan, lock: Lock | None) -> str:
     if lock is None:
         return "No sweep has locked a plan yet."
     locked = lock.keys(plan.jobs.values())
-    states = plan.whole_schedule(lock).states
-    left = sum(states[key] not in SETTLED for key in locked)
+    if not locked:
+        return "No locked replicate is left in the study."
+    schedule = plan.whole_schedule(lock)
+    left = sum(not schedule.is_settled(key) for key in locked)
     return f"{left} of {len(locked)} locked replicates are neither finished nor failed for good."

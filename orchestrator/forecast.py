@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from search_spaces.backbones import BACKBONES
 from search_spaces.jobs import Job
@@ -17,6 +18,9 @@ _PER_IMAGE_EPOCH_AT_64_PIXELS = 0.0096
 _PER_REGION_FEATURES = 0.2
 _VALIDATION_COST = 0.3
 """Of an image that is validated, against one that is trained on."""
+_PER_IMAGE_INGESTED = 0.04
+START_AND_REPORT = 60.0
+"""Ray, the libraries of two workers, MLflow and the report."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,14 @@ class Sizes:
     """How many images a forecast counts with: per center and per corpus."""
 
     images: Mapping[str, int]
+
+    @classmethod
+    def of_study(cls, study: StudySpec, ingested: Mapping[str, int]) -> Sizes:
+        """What is ingested, and before that what a phantom will write."""
+        cohort = study.cohort
+        written = dict.fromkeys(cohort.centers, round(1.45 * cohort.phantom.patients)) if cohort.phantom else {}
+        written |= {name: corpus.phantom.images for name, corpus in study.corpora.items() if corpus.phantom}
+        return cls({**written, **ingested})
 
     def of(self, name: str) -> int:
         """Images of a center or corpus; 100 if unknown."""
@@ -42,22 +54,27 @@ def estimate(study: StudySpec, job: Job, sizes: Sizes) -> float:
     return seconds + max(job.epochs, 0) * _images(study, job, sizes) * _per_image(study, arm, job)
 
 
+def estimate_ingestion(names: Iterable[str], sizes: Sizes) -> float:
+    """Core-seconds to write (phantoms) and read centers and corpora."""
+    return _PER_IMAGE_INGESTED * sum(sizes.of(name) for name in names)
+
+
 def longest_paths(jobs: Iterable[Job]) -> dict[str, float]:
     """For each job the length of the chain of work that waits for it, itself included."""
-    jobs = list(jobs)
-    weight = {job.key: _PER_JOB[job.kind] + job.epochs * (2.0 if job.task == "detection" else 1.0) for job in jobs}
-    waiting: dict[str, list[str]] = {}
-    for job in jobs:
-        for need in (*job.needs, *job.trials):
-            waiting.setdefault(need, []).append(job.key)
+    known = {job.key: job for job in jobs}
+    behind: dict[str, list[str]] = {key: [] for key in known}
+    for job in known.values():
+        for need in {*job.needs, *job.trials} & known.keys():
+            behind[need].append(job.key)
     lengths: dict[str, float] = {}
+    for key in TopologicalSorter(behind).static_order():
+        after = max((lengths[other] for other in behind[key]), default=0.0)
+        lengths[key] = _weight(known[key]) + after
+    return lengths
 
-    def length(key: str) -> float:
-        if key not in lengths:
-            lengths[key] = weight[key] + max((length(after) for after in waiting.get(key, ())), default=0.0)
-        return lengths[key]
 
-    return {job.key: length(job.key) for job in jobs}
+def _weight(job: Job) -> float:
+    return _PER_JOB[job.kind] + job.epochs * (2.0 if job.task == "detection" else 1.0)
 
 
 def _images(study: StudySpec, job: Job, sizes: Sizes) -> int:

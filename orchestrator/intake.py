@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from cohorts.manifest import Center
+from orchestrator.suitability import check_centers, check_folds, deal_folds
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
-from search_spaces.recipes import Fingerprints, reads_boxes
-from search_spaces.study import DetectionArm, StudySpec
+from search_spaces.recipes import Fingerprints
+from search_spaces.study import StudySpec
 
 Say = Callable[[str], None]
 
@@ -53,8 +53,11 @@ def take_in(workspace: Workspace, say: Say) -> Cohort:
     _write_phantoms(study, say)
     salt = workspace.salt()
     cohort = Cohort(dict(_centers(workspace, salt, say)), dict(_corpora(workspace, salt, say)))
-    _check(study, cohort)
-    _deal_folds(workspace, cohort)
+    develop = [cohort.centers[name] for name in study.cohort.development]
+    check_centers(study, cohort.centers, cohort.corpora)
+    folds = deal_folds(study, develop)
+    check_folds(study, develop, folds)
+    write_frame(folds, workspace.folds)
     _check_leakage(workspace, cohort, say)
     return cohort
 
@@ -131,45 +134,6 @@ def _summary(name: str, center: Center) -> str:
     )
 
 
-def _check(study: StudySpec, cohort: Cohort) -> None:
-    """What each arm needs is there: boxes where regions come from them, both classes in every fold."""
-    from cohorts.checks import check_classes, check_shared_patients
-
-    develop = [cohort.centers[name] for name in study.cohort.development]
-    images, labels = _stacked(develop, "images"), _stacked(develop, "labels")
-    for arm in study.arms:
-        where = f"Study {study.name!r}, arm {arm.name!r}"
-        usable = images
-        if reads_boxes(arm) or isinstance(arm, DetectionArm):
-            _check_boxes(where, cohort, study.cohort.centers if reads_boxes(arm) else study.cohort.development)
-        if reads_boxes(arm):
-            where += " (images with a box)"
-            usable = images.join(pl.concat([center.boxes for center in develop]), on="image", how="semi")
-        check_classes(
-            usable, labels, arm.labels.positive, arm.labels.negative, study.split.folds, where, study.split.reserve
-        )
-    if study.cohort.patient_ids == "shared":
-        check_shared_patients(develop, [cohort.centers[name] for name in study.cohort.external])
-
-
-def _check_boxes(where: str, cohort: Cohort, names: tuple[str, ...]) -> None:
-    for name in names:
-        if cohort.centers[name].boxes.is_empty():
-            raise StudyError(
-                f"{where}: center {name!r} has no boxes, which the arm reads; add its boxes.csv, "
-                "or use `region: image`."
-            )
-
-
-def _deal_folds(workspace: Workspace, cohort: Cohort) -> None:
-    from cohorts.splits import assign_folds
-
-    study = workspace.study
-    develop = [cohort.centers[name] for name in study.cohort.development]
-    folds = assign_folds(_stacked(develop, "images"), _stacked(develop, "labels"), study.split)
-    write_frame(folds, workspace.folds)
-
-
 def _check_leakage(workspace: Workspace, cohort: Cohort, say: Say) -> None:
     """Write down every duplicate across centers and corpora; one that reaches an external center stops the study."""
     from orchestrator.leakage import find_leakage
@@ -188,11 +152,6 @@ def _check_leakage(workspace: Workspace, cohort: Cohort, say: Say) -> None:
             f"{row['second']}: {row['count']} {row['kind']} duplicates with {row['first']} ({row['note']}); "
             "an external center must hold nothing that training saw: remove those files, or leave one of the two out."
         )
-
-
-def _stacked(centers: list[Center], table: Literal["images", "labels"]) -> pl.DataFrame:
-    tables = [center.images if table == "images" else center.labels for center in centers]
-    return pl.concat(tables, how="vertical_relaxed")
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:

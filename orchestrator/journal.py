@@ -21,14 +21,13 @@ def job_records(plan: Plan, schedule: Schedule | None) -> Iterator[JobRecord]:
     finished, failed = store.finished(), store.failed()
     users = _users(plan)
     for key, job in plan.jobs.items():
-        blocked = schedule is not None and schedule.states.get(key) is State.BLOCKED
-        record = finished.get(key) or failed.get(key)
-        attempt = store.attempts(key) / str(record["attempt"]) if record else store.newest_attempt(key)
-        if attempt is None and not blocked:
+        state = None if schedule is None else schedule.states.get(key)
+        record = finished.get(key) or (None if state is State.RUNNING else failed.get(key))
+        named = (record or {}).get("attempt")
+        attempt = store.attempts(key) / str(named) if named else store.newest_attempt(key)
+        if attempt is None and record is None and state is not State.BLOCKED:
             continue
-        status: Status = (
-            "finished" if key in finished else "blocked" if blocked else _open_status(failed, schedule, key)
-        )
+        status = _status(key in finished, state)
         tries = len(store.attempts_so_far(key))
         yield _record(job, status, record or {}, attempt, users.get(key, []), tries)
 
@@ -45,9 +44,11 @@ def certificate_of(attempt: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-def _open_status(failed: Mapping[str, Any], schedule: Schedule | None, key: str) -> Status:
-    running = schedule is not None and schedule.states.get(key) is State.RUNNING
-    return "running" if running or key not in failed else "failed"
+def _status(is_finished: bool, state: State | None) -> Status:
+    """A job that was started, did not finish and does not run now has failed, or was cut off, which is no better."""
+    if is_finished:
+        return "finished"
+    return "running" if state is State.RUNNING else "blocked" if state is State.BLOCKED else "failed"
 
 
 def _record(

@@ -6,9 +6,9 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from infra.store import RunStore
 from orchestrator.progress import Progress
 from orchestrator.schedule import Schedule
 from orchestrator.search import Payload, StudySearcher
@@ -19,22 +19,24 @@ from trainables.entry import run_job
 def run(
     schedule: Schedule,
     assign: Callable[[Job], Payload],
-    is_published: Callable[[str], bool],
+    store: RunStore,
     progress: Progress,
-    scratch: Path,
     *,
     limit: int | None = None,
     trainable: Callable[[dict[str, Any]], None] = run_job,
 ) -> None:
     """Run the schedule to its end on the connected Ray cluster; what became of each job is in the schedule.
 
-    `scratch` is where Tune keeps its own state while it runs; every node must see the folder.
+    Tune keeps its own state in the run store's folder while it runs, because every node must see it.
     """
     # A Searcher otherwise keeps a single pending trial, and Tune reads this before it is built.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(int(schedule.capacity.cpus) + 2)
+    # Tune would take the first Ctrl-C for a normal end.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     from ray import tune
 
-    searcher = StudySearcher(schedule, assign, is_published, progress, limit=limit)
+    searcher = StudySearcher(schedule, assign, store, progress, limit=limit)
+    scratch = store.root.resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=scratch) as folder, _quiet_tune():
         tuner = tune.Tuner(

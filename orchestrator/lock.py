@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,29 +18,41 @@ from search_spaces.recipes import Fingerprints
 
 @dataclass(frozen=True)
 class Lock:
-    """What the first sweep wrote down."""
+    """What the first sweep wrote down, and which cells there were when the external centers were opened."""
 
     locked_at: str
     plan_hash: str
     cells: tuple[str, ...]
-    fits: tuple[str, ...]
-    """Names of the replicates, such as classification/resnet18-none-scratch-f0-s0."""
+    fits: Mapping[str, str]
+    """Replicate, such as classification/resnet18-none-scratch-f0-s0 -> key, which holds its recipe and data."""
     analysis: Mapping[str, Any]
     fingerprints: Fingerprints
+    opened_at: str = ""
+    opened_with: tuple[str, ...] = ()
 
     def keys(self, jobs: Iterable[Job]) -> list[str]:
-        """Keys of the locked replicates in today's plan; one that left the study is no longer waited for."""
-        locked = set(self.fits)
-        return [job.key for job in jobs if job.kind == "fit" and job.name in locked]
+        """Today's keys of the locked replicates; one that left the study is no longer waited for."""
+        return [job.key for job in jobs if job.kind == "fit" and job.name in self.fits]
 
-    def is_exploratory(self, cell: str) -> bool:
-        """Whether a cell was added after the lock."""
-        return cell not in self.cells
+    def exploratory(self, jobs: Iterable[Job]) -> set[str]:
+        """Cells that are not what was locked: added later, changed later, or absent when the centers were opened."""
+        fits = [job for job in jobs if job.kind == "fit" and job.cell]
+        late = {job.cell for job in fits if job.cell not in self.cells}
+        if self.opened_at:
+            late |= {job.cell for job in fits if job.cell not in self.opened_with}
+        return {cell for cell in late | self._changed(fits) if cell is not None}
 
-    def deviations(self, cells: Collection[str], analysis: Mapping[str, Any], prints: Fingerprints) -> list[str]:
+    def deviations(self, jobs: Iterable[Job], analysis: Mapping[str, Any], prints: Fingerprints) -> list[str]:
         """What differs today from what was locked, as sentences."""
-        notes = [f"Cell {cell} was added after the lock: exploratory." for cell in cells if self.is_exploratory(cell)]
-        notes += [f"Cell {cell} was locked and has left the study." for cell in self.cells if cell not in cells]
+        fits = [job for job in jobs if job.kind == "fit"]
+        today = dict.fromkeys(job.cell for job in fits)
+        notes = [f"Cell {cell} was added after the lock: exploratory." for cell in today if cell not in self.cells]
+        notes += [f"Cell {cell} was locked and has left the study." for cell in self.cells if cell not in today]
+        notes += [
+            f"Cell {cell}: its recipe or its data were changed after the lock: exploratory."
+            for cell in today
+            if cell in self._changed(fits)
+        ]
         notes += [
             f"{name}: the data differ from those at the lock."
             for name, locked in self.fingerprints.items()
@@ -53,20 +65,28 @@ class Lock:
             notes.append("The analysis plan was changed after the lock: its results are exploratory.")
         return notes
 
+    def _changed(self, fits: Iterable[Job]) -> set[str | None]:
+        return {job.cell for job in fits if self.fits.get(job.name, job.key) != job.key}
+
 
 def read_lock(workspace: Workspace) -> Lock | None:
     """The lock, None before the first sweep."""
     if not workspace.lock.exists():
         return None
     body = json.loads(workspace.lock.read_text())
-    return Lock(**{**body, "cells": tuple(body["cells"]), "fits": tuple(body["fits"])})
+    opened = json.loads(workspace.opened.read_text()) if workspace.opened.exists() else {}
+    return Lock(
+        **{**body, "cells": tuple(body["cells"])},
+        opened_at=str(opened.get("opened_at", "")),
+        opened_with=tuple(opened.get("cells", ())),
+    )
 
 
 def write_lock(workspace: Workspace, cells: Iterable[Cell], jobs: Iterable[Job], prints: Fingerprints) -> Lock:
     """Lock the plan, unless an earlier sweep did; returns what is locked."""
     body: dict[str, Any] = {
         "cells": [cell.id for cell in cells],
-        "fits": [job.name for job in jobs if job.kind == "fit"],
+        "fits": {job.name: job.key for job in jobs if job.kind == "fit"},
         "analysis": workspace.study.analysis.model_dump(mode="json"),
         "fingerprints": {name: dict(found) for name, found in prints.items()},
     }
@@ -77,15 +97,10 @@ def write_lock(workspace: Workspace, cells: Iterable[Cell], jobs: Iterable[Job],
     return lock
 
 
-def write_opened(workspace: Workspace) -> None:
-    """Note, once, when external results were first allowed."""
+def write_opened(workspace: Workspace, cells: Iterable[str]) -> None:
+    """Note, once, when external predictions were first allowed and which cells there were."""
     if not workspace.opened.exists():
-        create_if_absent(workspace.opened, to_json({"opened_at": _now()}))
-
-
-def opened_at(workspace: Workspace) -> str:
-    """When external results were first allowed; empty before."""
-    return str(json.loads(workspace.opened.read_text())["opened_at"]) if workspace.opened.exists() else ""
+        create_if_absent(workspace.opened, to_json({"opened_at": _now(), "cells": list(cells)}))
 
 
 def _now() -> str:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.lease import holder_of
-from orchestrator.forecast import Sizes, estimate
-from orchestrator.lock import opened_at, read_lock
+from orchestrator.forecast import START_AND_REPORT, Sizes, estimate, estimate_ingestion
+from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.resources import Capacity
 from orchestrator.schedule import Schedule, State
@@ -46,9 +46,9 @@ def print_status(plan: Plan, console: Console) -> None:
     console.print(f"[bold]{workspace.study.name}[/bold]: {who}", highlight=False)
     schedule = plan.schedule(Capacity(1), read_lock(workspace))
     console.print(_jobs(plan))
-    console.print(
-        f"external results: {'opened ' + opened_at(workspace) if plan.external_open else 'sealed'}", highlight=False
-    )
+    lock = read_lock(workspace)
+    opened = f"open since {lock.opened_at or 'now'}" if lock and plan.external_open else "sealed"
+    console.print(f"external results: {opened}", highlight=False)
     print_problems(plan, schedule, console)
 
 
@@ -76,33 +76,42 @@ def _cells(plan: Plan) -> Iterator[str]:
 
 
 def _jobs(plan: Plan) -> Table:
-    wanted = Counter(job.kind for job in plan.selected.values())
-    done = Counter(plan.jobs[key].kind for key in plan.finished if key in plan.selected)
+    """One row per kind of work and task: wanted, finished, left, and what that is estimated to take."""
+    wanted = Counter((job.kind, job.task) for job in plan.selected.values())
+    done = Counter((job.kind, job.task) for key, job in plan.selected.items() if key in plan.finished)
     seconds = _seconds(plan)
-    columns = ("jobs", "wanted", "finished", "left", "core-seconds")
+    columns = ("jobs", "task", "wanted", "finished", "left", "core-seconds")
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for kind in KINDS:
-        if wanted[kind]:
-            left = wanted[kind] - done[kind]
-            table.add_row(kind, str(wanted[kind]), str(done[kind]), str(left), f"{seconds[kind]:.0f}")
+    for kind, task in sorted(wanted, key=lambda entry: (KINDS.index(entry[0]), entry[1])):
+        counts = wanted[kind, task], done[kind, task], wanted[kind, task] - done[kind, task]
+        table.add_row(kind, task, *map(str, counts), f"{seconds[kind, task]:.0f}")
+    for name in sorted(set(seconds) - set(wanted)):
+        table.add_row(*name, "", "", "", f"{seconds[name]:.0f}")
     return table
 
 
 def _outlook(plan: Plan, cores: int) -> Iterator[str]:
     total = sum(_seconds(plan).values())
-    if plan.not_ingested:
-        yield f"Not ingested yet, so counted with 100 images each: {', '.join(plan.not_ingested)}."
+    sizes = Sizes.of_study(plan.workspace.study, plan.cohort.sizes)
+    guessed = [name for name in plan.not_ingested if name not in sizes.images]
+    if guessed:
+        yield f"Not ingested yet, so counted with {sizes.of(guessed[0])} images each: {', '.join(guessed)}."
     if total:
         yield f"Estimated: {total:.0f} core-seconds, {total / cores / 60:.1f} minutes on {cores} cores without a GPU."
     else:
         yield "Nothing is left to do."
 
 
-def _seconds(plan: Plan) -> dict[str, float]:
-    """Estimated core-seconds of the jobs that are left, by kind."""
-    sizes = Sizes(plan.cohort.sizes)
-    found: dict[str, float] = defaultdict(float)
+def _seconds(plan: Plan) -> dict[tuple[str, str], float]:
+    """Estimated core-seconds of what is left, by kind of work and task; jobs that failed for good are not tried."""
+    study = plan.workspace.study
+    sizes = Sizes.of_study(study, plan.cohort.sizes)
+    found: dict[tuple[str, str], float] = defaultdict(float)
     for key, job in plan.selected.items():
-        if key not in plan.finished:
-            found[job.kind] += estimate(plan.workspace.study, job, sizes)
+        if key not in plan.finished and key not in plan.failed:
+            found[job.kind, job.task] += estimate(study, job, sizes)
+    if plan.not_ingested:
+        found["ingestion", ""] = estimate_ingestion(plan.not_ingested, sizes)
+    if found:
+        found["workers", "start, report"] = START_AND_REPORT
     return found

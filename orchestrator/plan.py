@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -12,13 +12,15 @@ from infra.environment import code_version
 from orchestrator.intake import Cohort
 from orchestrator.lock import Lock, read_lock
 from orchestrator.resources import Capacity, shape_of
-from orchestrator.schedule import SETTLED, Schedule, close_over_needs
+from orchestrator.schedule import Schedule, close_over_needs
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
 from search_spaces.grid import Expansion, expand
 from search_spaces.jobs import Job, jobs_of
 from search_spaces.study import StudySpec
+
+Records = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class Plan:
     """All jobs of the study, by key."""
     selected: Mapping[str, Job]
     """Those of this run: ONLY, ARM and what they need."""
-    finished: Mapping[str, Mapping[str, Any]]
+    finished: Records
     """Published jobs of this plan: key -> record."""
-    failed: Mapping[str, Mapping[str, Any]]
+    failed: Records
     """Jobs of this plan that failed for good: key -> record."""
 
     @property
@@ -47,8 +49,8 @@ class Plan:
     def schedule(self, capacity: Capacity, lock: Lock | None) -> Schedule:
         """The selected jobs as a schedule for this machine or cluster."""
         locked = [] if lock is None else lock.keys(self.jobs.values())
-        states = self.whole_schedule(lock).states
-        settled = [key for key in locked if key not in self.selected and states[key] in SETTLED]
+        whole = self.whole_schedule(lock)
+        settled = [key for key in locked if key not in self.selected and whole.is_settled(key)]
         return self._schedule(self.selected, capacity, locked, settled)
 
     def whole_schedule(self, lock: Lock | None) -> Schedule:
@@ -68,6 +70,11 @@ class Plan:
             settled_elsewhere=settled,
         )
 
+    def refreshed(self) -> Plan:
+        """The same plan with what has finished and failed since."""
+        finished, failed = _outcomes(self.workspace, self.jobs, retry_failed=False)
+        return replace(self, finished=finished, failed=failed)
+
     @property
     def external_open(self) -> bool:
         """Whether every locked replicate is finished or failed for good, so that external results may be seen."""
@@ -79,12 +86,19 @@ def make_plan(workspace: Workspace, cohort: Cohort, selection: Selection, *, ret
     """Expand the study and subtract what the run store holds."""
     expansion = expand(workspace.study)
     jobs = {job.key: job for job in jobs_of(workspace.study, expansion, cohort.fingerprints)}
+    selection.check(jobs.values())
     wanted = [job for job in jobs.values() if selection.covers(job)]
     if not wanted:
         raise StudyError(
             f"{selection.describe()}: no job of study {workspace.study.name!r} matches; `make plan` lists the cells."
         )
     _check_primary(workspace.study, expansion)
+    done, hopeless = _outcomes(workspace, jobs, retry_failed=retry_failed)
+    return Plan(workspace, cohort, expansion, jobs, close_over_needs(wanted, jobs), done, hopeless)
+
+
+def _outcomes(workspace: Workspace, jobs: Mapping[str, Job], *, retry_failed: bool) -> tuple[Records, Records]:
+    """Published jobs of the plan, and those that failed for good: neither is run again."""
     store = workspace.run_store
     done = {key: record for key, record in store.finished().items() if key in jobs}
     hopeless = {
@@ -96,7 +110,7 @@ def make_plan(workspace: Workspace, cohort: Cohort, selection: Selection, *, ret
         and record["deterministic"]
         and record["code"] == code_version()
     }
-    return Plan(workspace, cohort, expansion, jobs, close_over_needs(wanted, jobs), done, hopeless)
+    return done, hopeless
 
 
 def _check_primary(study: StudySpec, expansion: Expansion) -> None:

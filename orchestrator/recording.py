@@ -36,7 +36,8 @@ class Recorder:
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _tracker: Tracker | None = None
-    _is_down: bool = False
+    is_behind: bool = False
+    """MLflow could not be reached at the last try."""
 
     def __enter__(self) -> Recorder:
         self._thread = threading.Thread(target=self._keep_level, name="recorder", daemon=True)
@@ -58,11 +59,11 @@ class Recorder:
             jobs = list(job_records(plan, self.schedule))
             self._tracker.replay(jobs, cell_records(plan, comparison), study_record(plan, comparison, artifacts or []))
         except TrackingError as error:
-            if not self._is_down:
+            if not self.is_behind:
                 self.say(f"MLflow is behind: {error} Nothing is lost; `make track` makes it level later.")
-            self._is_down = True
+            self.is_behind = True
             return False
-        self._is_down = False
+        self.is_behind = False
         return True
 
     def close(self) -> None:
@@ -73,12 +74,16 @@ class Recorder:
 
     def _keep_level(self) -> None:
         while not self._stop.wait(INTERVAL_SECONDS):
-            self.replay()
+            try:
+                self.replay()
+            except Exception as error:  # the view may fail, the sweep and the next round go on
+                self.say(f"MLflow was not made level this time: {type(error).__name__}: {error}")
 
 
 def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellRecord]:
     """One record per cell; metrics once there is a comparison, and external ones only when the seal is open."""
     lock = read_lock(plan.workspace)
+    exploratory = set() if lock is None else lock.exploratory(plan.jobs.values())
     metrics = {} if comparison is None else cell_metrics(comparison)
     for cell in plan.expansion.cells:
         fits = [job for job in plan.jobs.values() if job.cell == cell.id and job.kind == "fit"]
@@ -94,7 +99,7 @@ def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellReco
             replicates_published=len(done),
             replicates_planned=len(fits),
             tuned=dict(done[0]["hyperparameters"]) if done else {},
-            exploratory=lock is not None and lock.is_exploratory(cell.id),
+            exploratory=cell.id in exploratory,
         )
 
 

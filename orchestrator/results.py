@@ -65,6 +65,7 @@ def cells(plan: Plan, lock: Lock | None) -> pl.DataFrame:
 def _cell_rows(plan: Plan, lock: Lock | None) -> Iterator[dict[str, object]]:
     study = plan.workspace.study
     arms = {arm.name: arm for arm in study.arms}
+    exploratory = set() if lock is None else lock.exploratory(plan.jobs.values())
     for cell in plan.expansion.cells:
         arm = arms[cell.arm]
         yield {
@@ -75,7 +76,7 @@ def _cell_rows(plan: Plan, lock: Lock | None) -> Iterator[dict[str, object]]:
             "pretraining": cell.pretraining,
             "init": cell.init,
             "replicates_planned": study.split.folds * len(arm.fit.seeds),
-            "exploratory": lock is not None and lock.is_exploratory(cell.id),
+            "exploratory": cell.id in exploratory,
             "box": "given" if reads_boxes(arm) else "not given",
         }
 

@@ -24,7 +24,7 @@ class State(StrEnum):
     BLOCKED = "blocked"
 
 
-SETTLED = {State.FINISHED, State.FAILED, State.BLOCKED}
+ENDED = {State.FINISHED, State.FAILED, State.BLOCKED}
 
 
 @dataclass
@@ -43,6 +43,8 @@ class Schedule:
     settled_elsewhere: Collection[str] = ()
     states: dict[str, State] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    retriable: set[str] = field(default_factory=set)
+    """Jobs that failed or are blocked in this run, but not for good: the next sweep tries them again."""
     tries: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,8 +75,16 @@ class Schedule:
 
     @property
     def seal_is_open(self) -> bool:
-        """Whether every locked replicate is finished or failed for good."""
-        return all(key in self._settled_before or self.states.get(key) in SETTLED for key in self.locked_fits)
+        """Whether every locked replicate is finished or failed for good, and there is one at all."""
+        return bool(self.locked_fits) and not self.open_locks()
+
+    def open_locks(self) -> list[str]:
+        """Locked replicates that are not settled."""
+        return [key for key in self.locked_fits if not self.is_settled(key)]
+
+    def is_settled(self, key: str) -> bool:
+        """Whether a job is finished or failed for good: no later sweep would run it."""
+        return key in self._settled_before or (self.states.get(key) in ENDED and key not in self.retriable)
 
     def finish(self, key: str) -> None:
         """A job has a published result."""
@@ -86,12 +96,14 @@ class Schedule:
         if self.tries[key] < MAX_TRIES:
             self.states[key] = State.WAITING
         else:
-            self.fail(key, f"{reason} ({MAX_TRIES} tries)")
+            self.fail(key, f"{reason} ({MAX_TRIES} tries)", for_good=False)
 
-    def fail(self, key: str, reason: str) -> None:
-        """A job failed for good; what needs it is blocked."""
+    def fail(self, key: str, reason: str, *, for_good: bool = True) -> None:
+        """A job failed, for good or for this run; what needs it is blocked."""
         self.states[key] = State.FAILED
         self.reasons[key] = reason
+        if not for_good:
+            self.retriable.add(key)
         self._block_dependents()
 
     def count(self, state: State) -> int:
@@ -109,7 +121,7 @@ class Schedule:
             return False
         if any(self._state(key) is not State.FINISHED for key in job.needs):
             return False
-        return all(self._state(key) in SETTLED for key in job.trials)
+        return all(self._state(key) in ENDED for key in job.trials)
 
     def _state(self, key: str) -> State:
         return self.states.get(key, State.FINISHED if key in self.finished else State.WAITING)
@@ -120,21 +132,22 @@ class Schedule:
         while changed:
             changed = False
             for key, job in self.jobs.items():
-                lost = self._why_blocked(job) if self.states[key] is State.WAITING else None
-                if lost:
-                    self.states[key], self.reasons[key], changed = State.BLOCKED, lost, True
+                if self.states[key] is State.WAITING and (causes := self._lost(job)):
+                    self.states[key], changed = State.BLOCKED, True
+                    self.reasons[key] = _why(self.jobs[causes[0]], job)
+                    if self.retriable & set(causes):
+                        self.retriable.add(key)
 
-    def _why_blocked(self, job: Job) -> str | None:
-        lost = [key for key in job.needs if self._state(key) in {State.FAILED, State.BLOCKED}]
-        if lost:
-            return f"needs {_name(self.jobs, lost[0])}"
-        if job.trials and all(self._state(key) in {State.FAILED, State.BLOCKED} for key in job.trials):
-            return "none of its tuning trials finished"
-        return None
+    def _lost(self, job: Job) -> list[str]:
+        """The failed or blocked jobs because of which a job can never start in this run."""
+        lost = {State.FAILED, State.BLOCKED}
+        needs = [key for key in job.needs if self._state(key) in lost]
+        trials = [key for key in job.trials if self._state(key) in lost]
+        return needs or (trials if len(trials) == len(job.trials) else [])
 
 
-def _name(jobs: Mapping[str, Job], key: str) -> str:
-    return jobs[key].name if key in jobs else key
+def _why(cause: Job, job: Job) -> str:
+    return f"needs {cause.name}" if cause.key in job.needs else "none of its tuning trials finished"
 
 
 def close_over_needs(wanted: Iterable[Job], jobs: Mapping[str, Job]) -> dict[str, Job]:

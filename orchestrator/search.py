@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from infra.environment import code_version
+from infra.store import RunStore
 from orchestrator.progress import Progress
 from orchestrator.schedule import Schedule, State
 from search_spaces.jobs import Job
@@ -26,7 +30,7 @@ class StudySearcher(Searcher):
         self,
         schedule: Schedule,
         assign: Callable[[Job], Payload],
-        is_published: Callable[[str], bool],
+        store: RunStore,
         progress: Progress,
         *,
         limit: int | None = None,
@@ -34,7 +38,7 @@ class StudySearcher(Searcher):
         super().__init__(metric="unused", mode="max")
         self._schedule = schedule
         self._assign = assign
-        self._is_published = is_published
+        self._store = store
         self._progress = progress
         self._left = limit
         self._keys: dict[str, str] = {}
@@ -46,7 +50,8 @@ class StudySearcher(Searcher):
             try:
                 payload = self._assign(job)
             except Exception as error:  # a job that cannot even be put together fails alone
-                self._schedule.fail(job.key, f"{type(error).__name__}: {error}")
+                self._schedule.fail(job.key, f"{type(error).__name__}: {error}", for_good=False)
+                self._record(job.key, type(error).__name__, traceback.format_exc())
                 continue
             self._keys[trial_id] = job.key
             self._progress.started(job.key)
@@ -70,13 +75,22 @@ class StudySearcher(Searcher):
         if result is not None and "message" in result:
             self._last[key] = json.loads(result["message"])
         message = self._last.pop(key, {})
-        if self._is_published(key):
+        if self._store.finished_record(key) is not None:
             self._schedule.finish(key)
         elif message.get("state") == "failed":
-            self._schedule.fail(key, str(message["error"]))
+            self._schedule.fail(key, str(message["error"]), for_good=bool(message["deterministic"]))
         else:
             self._schedule.lose(key, str(message.get("error") or "the worker or its node was lost"))
+            if self._schedule.states[key] is State.FAILED:
+                self._record(key, "LostError", "")
         self._progress.ended(key)
+
+    def _record(self, key: str, kind: str, text: str) -> None:
+        """Keep a failure that no attempt could record itself."""
+        job = self._schedule.jobs[key]
+        facts = {"name": job.name, "kind": job.kind, "type": kind, "error": self._schedule.reasons[key]}
+        record = {**facts, "traceback": text, "deterministic": False, "code": code_version(), "ended": time.time()}
+        self._store.record_failure(key, record)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its configuration for a restore that is never made; a live schedule cannot be in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from search_spaces.errors import StudyError, nearest
@@ -20,11 +21,22 @@ class Selection:
 
     def covers(self, job: Job) -> bool:
         """Whether a job is wanted for itself; what it needs comes along."""
-        if job.cell is None and (self.only or self.arm):
-            return False
+        if job.cell is None and (self.arm or self.only.keys() - {"kind"}):
+            return False  # shared by cells: it comes along with those that need it
         if self.arm is not None and job.arm != self.arm:
             return False
         return all(str(getattr(job, name)) in values for name, values in self.only.items())
+
+    def check(self, jobs: Iterable[Job]) -> None:
+        """Raise StudyError for a value that no job of the study has."""
+        jobs = list(jobs)
+        for name, values in self.only.items():
+            known = sorted({str(getattr(job, name)) for job in jobs if getattr(job, name) is not None})
+            for value in values:
+                if value not in known:
+                    raise StudyError(
+                        f"ONLY: no job has {name} {value!r}.{nearest(value, known)} The study has: {', '.join(known)}."
+                    )
 
     def describe(self) -> str:
         """As the user wrote it."""
@@ -52,5 +64,5 @@ def parse_selection(study: StudySpec, only: str, arm: str) -> Selection:
                 f"ONLY={only!r}: {part!r} is not <field>=<value>[,<value>].{nearest(name, _FIELDS)} "
                 f"Fields: {', '.join(_FIELDS)}."
             )
-        wanted[name] = tuple(values.split(","))
+        wanted[name] = (*wanted.get(name, ()), *values.split(","))
     return Selection(arm or None, wanted)

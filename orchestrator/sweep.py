@@ -14,8 +14,8 @@ from infra.lease import Lease
 from orchestrator import launch
 from orchestrator.assignment import TASKS, Assigner
 from orchestrator.forecast import Sizes, estimate
-from orchestrator.intake import take_in
-from orchestrator.lock import write_lock
+from orchestrator.intake import known, take_in
+from orchestrator.lock import read_lock, write_lock
 from orchestrator.plan import Plan, make_plan
 from orchestrator.preflight import check_weights
 from orchestrator.progress import Progress
@@ -51,6 +51,12 @@ class Outcome:
     report: Path
 
     @property
+    def waits_for_others(self) -> int:
+        """How many locked replicates outside this run keep the external centers closed."""
+        held = self.schedule.held()
+        return sum(key not in self.plan.selected for key in self.schedule.open_locks()) if held else 0
+
+    @property
     def problems(self) -> dict[str, str]:
         """Failed and blocked jobs of this run: key -> reason."""
         bad = {State.FAILED, State.BLOCKED}
@@ -58,49 +64,38 @@ class Outcome:
 
 
 def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
-    """Ingest, plan, lock, run what is missing, track, report; raises StudyError before anything runs."""
+    """Check, ingest, lock, run what is missing, track, report; raises StudyError before anything is trained."""
     check_request(request.cluster, address=request.address, gpus=request.gpus)
     workspace.run_store.probe()
     with Lease(workspace.lease), _cluster(request) as join:
-        cohort = take_in(workspace, lambda text: console.print(text, style="dim", highlight=False))
-
-        def plan_now() -> Plan:
-            return make_plan(workspace, cohort, request.selection, retry_failed=request.retry_failed)
-
-        plan = plan_now()
-        check_weights(plan)
-        lock = write_lock(workspace, plan.expansion.cells, plan.jobs.values(), cohort.fingerprints)
-        schedule = plan.schedule(Capacity(1), lock)
-        recorder = Recorder(request.tracking_uri or workspace.mlflow_uri, plan_now, schedule, console.print)
+        # What the study file alone gets wrong is refused before hours of ingestion.
+        check_weights(make_plan(workspace, known(workspace), request.selection))
+        cohort = take_in(workspace, lambda text: console.print(text, style="dim", highlight=False, soft_wrap=True))
+        plan = make_plan(workspace, cohort, request.selection, retry_failed=request.retry_failed)
+        recorder = Recorder(request.tracking_uri or workspace.mlflow_uri, plan.refreshed, None, console.print)
+        schedule = plan.schedule(Capacity(1), read_lock(workspace))
         if schedule.count(State.WAITING) > len(schedule.held()):
-            found = join()
-            capacity = Capacity(found.cpus, found.gpus)
-            node = Capacity(found.largest_cpus, found.largest_gpus)
-            check_capacity(workspace.study, plan.selected.values(), capacity, node)
-            schedule = plan.schedule(capacity, lock)
-            _run(plan, schedule, request, console, recorder)
-        outcome = Outcome(plan_now(), schedule, workspace.report / "report.html")
+            schedule = _run(plan, join(), request, console, recorder)
+        outcome = Outcome(plan.refreshed(), schedule, workspace.report / "report.html")
         report(outcome.plan, outcome.problems, request.command, recorder)
     return outcome
 
 
-def _run(plan: Plan, schedule: Schedule, request: Request, console: Console, recorder: Recorder) -> None:
+def _run(plan: Plan, cluster: Cluster, request: Request, console: Console, recorder: Recorder) -> Schedule:
     """Everything that is left, on the cluster that is joined, with MLflow kept level meanwhile."""
-    sizes = Sizes(plan.cohort.sizes)
-    estimates = {key: estimate(plan.workspace.study, job, sizes) for key, job in plan.selected.items()}
-    progress = Progress(schedule, console, estimates, schedule.capacity.cpus)
+    study = plan.workspace.study
+    capacity = Capacity(cluster.cpus, cluster.gpus)
+    check_capacity(study, plan.selected.values(), capacity, Capacity(cluster.largest_cpus, cluster.largest_gpus))
+    lock = write_lock(plan.workspace, plan.expansion.cells, plan.jobs.values(), plan.cohort.fingerprints)
+    schedule = plan.schedule(capacity, lock)
+    sizes = Sizes.of_study(study, plan.cohort.sizes)
+    estimates = {key: estimate(study, job, sizes) for key, job in plan.selected.items()}
+    progress = Progress(schedule, console, estimates, capacity.cpus)
     assign = Assigner(plan.workspace, plan.cohort, plan.jobs, schedule.shapes, request.tasks)
-    store = plan.workspace.run_store
     recorder.schedule = schedule
     with recorder:
-        launch.run(
-            schedule,
-            assign,
-            lambda key: store.finished_record(key) is not None,
-            progress,
-            store.root.resolve() / "scratch",
-            limit=request.limit,
-        )
+        launch.run(schedule, assign, plan.workspace.run_store, progress, limit=request.limit)
+    return schedule
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,13 +54,7 @@ def select(told: Mapping[int, Told], task: str) -> dict[str, Any]:
 def near_bound(task: str, chosen: Mapping[str, Any]) -> list[str]:
     """Names of hyperparameters whose choice lies within 5 % of a bound of their range."""
     floats = {name: space for name, space in SPACES[task].items() if isinstance(space, Float) and name in chosen}
-    return [name for name, space in floats.items() if not 0.05 <= _position(space, chosen[name]) <= 0.95]
-
-
-def _position(space: Float, value: float) -> float:
-    """Where a value lies between the bounds, 0 to 1, on the scale that is sampled."""
-    low, high, at = (math.log(x) if space.log else x for x in (space.low, space.high, value))
-    return (at - low) / (high - low)
+    return [name for name, space in floats.items() if not 0.05 <= space.position(chosen[name]) <= 0.95]
 
 
 def _study_after(task: str, cell_key: str, first: int, told: Mapping[int, Told]) -> optuna.Study:

@@ -55,6 +55,7 @@ class Expansion:
 
 def expand(study: StudySpec) -> Expansion:
     """Cells of all arms in the order of the file; raises StudyError for words no catalogue knows."""
+    _check_corpora(study)
     cells: list[Cell] = []
     left_out: list[LeftOut] = []
     for arm in study.arms:
@@ -70,6 +71,14 @@ def expand(study: StudySpec) -> Expansion:
             else:
                 cells.append(cell)
     return Expansion(tuple(cells), tuple(left_out), tuple(_missing(study, cells)))
+
+
+def _check_corpora(study: StudySpec) -> None:
+    taken = sorted(set(study.corpora) & {NONE, *SOURCES})
+    if taken:
+        raise StudyError(
+            f"Study {study.name!r}, corpora: {taken[0]!r} is the name of a known source; rename the corpus."
+        )
 
 
 def _check_words(study: StudySpec, arm: Arm) -> None:

@@ -8,9 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from search_spaces.errors import StudyError
 from search_spaces.grid import Cell, Expansion
 from search_spaces.pretraining import NONE, normalization, weights_file, weights_sha256
-from search_spaces.recipes import Fingerprints, cell_recipe, development_inputs, pretrain_recipe, region_inputs
+from search_spaces.recipes import (
+    Fingerprints,
+    cell_recipe,
+    development_inputs,
+    pretrain_recipe,
+    region_inputs,
+    split_recipe,
+)
 from search_spaces.study import Arm, RadiomicsArm, StudySpec
 
 RESULT_VERSION = 1
@@ -64,7 +72,12 @@ def jobs_of(study: StudySpec, expansion: Expansion, prints: Fingerprints) -> lis
     jobs: dict[str, Job] = {}
     for cell in expansion.cells:
         for job in _jobs_of_cell(study, arms[cell.arm], cell, prints):
-            jobs.setdefault(job.key, job)
+            known = jobs.setdefault(job.key, job)
+            if known.cell != job.cell:
+                raise StudyError(
+                    f"Study {study.name!r}: cells {known.cell} and {job.cell} are the same recipe under two names; "
+                    "leave one of them out, or let the arms differ."
+                )
     return list(jobs.values())
 
 
@@ -76,7 +89,7 @@ def _jobs_of_cell(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) 
     base = {
         "cell": cell_recipe(arm, cell, _source(study, cell, shared)),
         "development": development_inputs(study, arm, prints),
-        "split": study.split.model_dump(),
+        "split": split_recipe(study),
     }
     trials = list(_tune(arm, cell, base, needs))
     yield from trials

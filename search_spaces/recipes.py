@@ -41,6 +41,11 @@ def development_inputs(study: StudySpec, arm: Arm, prints: Fingerprints) -> dict
     return {name: _content(name, kinds, prints) for name in study.cohort.development}
 
 
+def split_recipe(study: StudySpec) -> dict[str, Any]:
+    """How patients are dealt into folds; whether equal ids of two hospitals are one person is a part of it."""
+    return {**study.split.model_dump(), "patient_ids": study.cohort.patient_ids}
+
+
 def region_inputs(arm: Arm, center: str, prints: Fingerprints) -> dict[str, str]:
     """What prediction reads of a center: images, and boxes where regions come from them; never labels."""
     kinds = ("images", "boxes") if reads_boxes(arm) else ("images",)

@@ -24,8 +24,18 @@ from search_spaces.explain import explain
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 Init = Literal["scratch", "transfer", "frozen"]
+
+
+def _all_different(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands there twice; name it once")
+    return values
+
+
+Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_all_different)]
+Inits = Annotated[tuple[Init, ...], Field(min_length=1), AfterValidator(_all_different)]
 CommercialUse = Literal["yes", "no", "unknown"]
 
 
@@ -33,6 +43,12 @@ def _gpu_share(share: float) -> float:
     if share not in {1.0, 0.5, 0.25}:
         raise ValueError(f"a job takes 1, 0.5 or 0.25 of a GPU, not {share:g}")
     return share
+
+
+RESERVED_CENTERS = {"all", "stratified", "external", "reserve", "validation", "train", "pretraining"}
+"""Words of the results that a center's name would be mistaken for."""
+RESERVED_STUDIES = {"cohorts", "weights", "salt", "mlflow-artifacts", "mlflow.db"}
+"""Names in the workspace beside the studies."""
 
 
 class Part(BaseModel):
@@ -69,7 +85,7 @@ class Cohort(Part):
     data: str
     """Folder with one sub-folder per center, relative to where the command runs."""
     development: Names
-    external: tuple[Name, ...] = ()
+    external: Annotated[tuple[Name, ...], AfterValidator(_all_different)] = ()
     patient_ids: Literal["per_center", "shared"] = "per_center"
     phantom: Phantom | None = None
 
@@ -78,6 +94,11 @@ class Cohort(Part):
         both = set(self.development) & set(self.external)
         if both:
             raise ValueError(f"center {min(both)!r} is both development and external; keep it in one of the two")
+        taken = RESERVED_CENTERS & {*self.development, *self.external}
+        if taken:
+            raise ValueError(
+                f"a center may not be called {min(taken)!r}, the word means something here; rename its folder"
+            )
         return self
 
     @property
@@ -143,7 +164,7 @@ class Grid(Part):
 
     backbone: Names
     pretraining: Names
-    init: Annotated[tuple[Init, ...], Field(min_length=1)]
+    init: Inits
 
 
 class Tune(Part):
@@ -158,7 +179,7 @@ class Tune(Part):
 class Seeds(Part):
     """The replicates of a cell: folds x seeds."""
 
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_all_different)] = (0,)
 
 
 class Fit(Seeds):
@@ -305,6 +326,11 @@ class StudySpec(Part):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two arms are called {twice[0]!r}; give one of them another `name`")
+        clash = sorted(set(self.corpora) & set(self.cohort.centers))
+        if clash:
+            raise ValueError(f"{clash[0]!r} is both a corpus and a center; rename the corpus")
+        if self.name in RESERVED_STUDIES:
+            raise ValueError(f"a study may not be called {self.name!r}, a folder of the workspace is; rename it")
         return self
 
 

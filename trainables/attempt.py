@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import resource
 import shutil
@@ -39,8 +40,8 @@ def try_job(payload: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> 
     """Try the job, publish it, and say how it ended: finished, stopped, or failed with one line."""
     try:
         attempt = Attempt(payload, RunStore(Path(payload["store"])), send)
-    except Exception:  # a failed attempt is recorded wherever it happens
-        send({"state": "failed", "error": traceback.format_exc()})
+    except OSError as error:  # the store itself: nothing can be recorded in it
+        send({"state": "lost", "error": f"{type(error).__name__}: {error}"})
         return
     try:
         _run(payload["job"], attempt, payload["tasks"])
@@ -49,7 +50,7 @@ def try_job(payload: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> 
     except Stop:
         send({"state": "stopped"})
     except Exception as error:  # the one place that catches everything: a job's failure is data
-        send({"state": "failed", "error": attempt.record_failure(error)})
+        send({"state": "failed", **attempt.record_failure(error)})
 
 
 def _run(job: Job, attempt: Attempt, tasks: str) -> None:
@@ -95,8 +96,9 @@ class Attempt:
             shutil.rmtree(old)
 
     def newest_checkpoint(self) -> Path | None:
-        """The furthest that an earlier attempt came; the journal up to there is taken over."""
-        found = [path for attempt in self._earlier for path in (attempt / "checkpoint").glob("[0-9]*")]
+        """The furthest that an earlier attempt with the same settings came; the journal up to there is taken over."""
+        alike = [attempt for attempt in self._earlier if self._is_alike(attempt)]
+        found = [path for attempt in alike for path in (attempt / "checkpoint").glob("[0-9]*")]
         if not found:
             return None
         newest = max(found, key=lambda path: path.name)
@@ -104,6 +106,11 @@ class Attempt:
             if chunk.stem <= newest.name:
                 replace(self.folder / "journal" / chunk.name, chunk.read_bytes())
         return newest
+
+    def _is_alike(self, attempt: Path) -> bool:
+        """Whether an attempt trained with these hyperparameters; one that was cut off at its start has no record."""
+        path = attempt / "job.json"
+        return path.exists() and json.loads(path.read_text())["job"]["hyperparameters"] == self.job["hyperparameters"]
 
     def certify(self, facts: dict[str, Any]) -> None:
         """Add facts to certificate.json."""
@@ -131,11 +138,15 @@ class Attempt:
         """Create the finished record, unless the attempt was superseded or another one was first."""
         self._check_claim()
         replace(self.folder / "result.json", to_json(self._result))
-        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
-        self._store.publish(self.job["key"], self.folder, {**self._record(), "result": self._result})
+        first = self._store.publish(self.job["key"], self.folder, {**self._record(), "result": self._result})
+        # Only now: a kill before the publication would otherwise cost the whole training.
+        for attempt in (*self._earlier, self.folder):
+            shutil.rmtree(attempt / "checkpoint", ignore_errors=True)
+        if not first:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
-    def record_failure(self, error: Exception) -> str:
-        """Keep the traceback with the attempt; returns the one line that people see."""
+    def record_failure(self, error: Exception) -> dict[str, Any]:
+        """Keep the traceback with the attempt; returns the line that people see, and whether it would fail again."""
         text = traceback.format_exc()
         # A StudyError or a bug raises the same way again; a lost disk, connection or GPU memory may not.
         transient = isinstance(error, (OSError, MemoryError)) or type(error).__name__ == "OutOfMemoryError"
@@ -143,7 +154,7 @@ class Attempt:
         facts = {"type": type(error).__name__, "error": line, "traceback": text, "deterministic": not transient}
         record = {**self._record(), **facts}
         self._store.record_failure(self.job["key"], {**record, "attempt": self.folder.name})
-        return line
+        return {"error": line, "deterministic": not transient}
 
     def _record(self) -> dict[str, Any]:
         usage = resource.getrusage(resource.RUSAGE_SELF)

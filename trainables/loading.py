@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from cohorts.pixels import PixelStore
+from cohorts.roles import roles
 from trainables.data import JobData
 from trainables.task import Job
 
@@ -47,17 +48,8 @@ def _roles(job: Job, images: pl.DataFrame) -> pl.DataFrame:
     fixed = images.select("patient", role=pl.col("development")).unique()
     if job["inputs"]["folds"] is None or job["kind"] == "features":
         return fixed
-    folds = pl.read_parquet(job["inputs"]["folds"])
-    fold = job["fold"]
-    of_fold = folds.select(
-        "patient",
-        role=pl.when(pl.col("fold") == -1)
-        .then(pl.lit("reserve"))
-        .when(pl.col("fold") == fold)
-        .then(pl.lit("validation"))
-        .otherwise(pl.lit("train")),
-    )
     wanted = ("validation", "reserve") if job["kind"] == "predict" else ("train", "validation")
+    of_fold = roles(pl.read_parquet(job["inputs"]["folds"]), job["fold"])
     external = fixed.filter(pl.col("role") == "external")
     return pl.concat([of_fold.filter(pl.col("role").is_in(wanted)), external])
 

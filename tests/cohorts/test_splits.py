@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohorts.splits import assign_folds, roles
+from cohorts.roles import roles
+from cohorts.splits import assign_folds
 from search_spaces.errors import StudyError
 from search_spaces.study import Holdout, KFold
 

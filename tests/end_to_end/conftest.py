@@ -25,7 +25,7 @@ class Place:
         return subprocess.run(
             [str(Path(sys.executable).with_name("osteogrid")), *arguments],
             cwd=self.folder,
-            env={**os.environ, "GPUS": "0", "COLUMNS": "160", **environment},
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "160", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -7,7 +7,7 @@ import pytest
 
 from infra.environment import code_version
 from orchestrator.intake import known, take_in
-from orchestrator.lock import read_lock, write_lock
+from orchestrator.lock import read_lock, write_lock, write_opened
 from orchestrator.plan import make_plan
 from orchestrator.preflight import check_weights
 from orchestrator.resources import Capacity
@@ -110,9 +110,68 @@ def test_the_lock_is_written_once_and_later_cells_are_exploratory(tmp_path):
     lock = read_lock(workspace)
     assert lock == first
     late = plan.expansion.cells[1].id
-    assert lock.is_exploratory(late)
-    notes = lock.deviations([cell.id for cell in plan.expansion.cells], lock.analysis, cohort.fingerprints)
+    assert lock.exploratory(plan.jobs.values()) == {late}
+    notes = lock.deviations(plan.jobs.values(), lock.analysis, cohort.fingerprints)
     assert notes == [f"Cell {late} was added after the lock: exploratory."]
+
+
+def test_a_label_rule_that_is_turned_around_after_the_lock_makes_every_cell_exploratory(tmp_path):
+    workspace = make_workspace(tmp_path)
+    cohort = take_in(workspace, quiet)
+    plan = planned(workspace)
+    write_lock(workspace, plan.expansion.cells, plan.jobs.values(), cohort.fingerprints)
+    arm = workspace.study.arms[0].model_dump(mode="json")
+    turned = make_workspace(tmp_path, arms=[{**arm, "labels": {"positive": ["benign"], "negative": ["malignant"]}}])
+
+    lock = read_lock(turned)
+
+    assert lock.exploratory(planned(turned).jobs.values()) == {cell.id for cell in plan.expansion.cells}
+
+
+def test_a_cell_that_was_absent_when_the_centers_were_opened_is_exploratory(tmp_path):
+    workspace = make_workspace(tmp_path)
+    cohort = take_in(workspace, quiet)
+    plan = planned(workspace)
+    write_lock(workspace, plan.expansion.cells, plan.jobs.values(), cohort.fingerprints)
+    first, second = (cell.id for cell in plan.expansion.cells)
+
+    write_opened(workspace, [first])
+
+    assert read_lock(workspace).exploratory(plan.jobs.values()) == {second}
+
+
+def test_a_study_of_which_no_locked_replicate_is_left_stays_sealed(tmp_path):
+    workspace = make_workspace(tmp_path)
+    cohort = take_in(workspace, quiet)
+    plan = planned(workspace)
+    write_lock(workspace, plan.expansion.cells, plan.jobs.values(), cohort.fingerprints)
+    arm = workspace.study.arms[0].model_dump(mode="json")
+    renamed = make_workspace(tmp_path, arms=[{**arm, "name": "renamed"}])
+
+    assert not planned(renamed).external_open
+
+
+def test_the_same_recipe_under_two_names_is_refused(tmp_path):
+    arm = make_workspace(tmp_path).study.arms[0].model_dump(mode="json")
+
+    with pytest.raises(StudyError, match="are the same recipe under two names"):
+        planned(make_workspace(tmp_path, arms=[arm, {**arm, "name": "again"}]))
+
+
+def test_whether_patient_ids_are_shared_is_in_every_training_key(tmp_path):
+    cohort = {"data": "", "development": ["a"], "external": ["b"]}
+    apart = {job.key for job in planned(make_workspace(tmp_path)).jobs.values() if job.kind == "fit"}
+    shared = make_workspace(tmp_path, cohort={**cohort, "patient_ids": "shared"})
+
+    assert not apart & {job.key for job in planned(shared).jobs.values()}
+
+
+def test_a_fold_without_a_class_is_refused_before_anything_is_trained(tmp_path):
+    write_center(tmp_path / "data" / "a", patients=4)
+    workspace = make_workspace(tmp_path, split={"kind": "holdout", "validation": 0.25, "reserve": 0})
+
+    with pytest.raises(StudyError, match=r"part of fold 0 has no|lower|add patients"):
+        take_in(workspace, quiet)
 
 
 def test_the_folds_do_not_depend_on_the_secret_of_the_patient_hashes(tmp_path):
@@ -177,7 +236,14 @@ def test_a_selection_that_matches_nothing_is_refused(tmp_path):
     workspace = make_workspace(tmp_path)
 
     with pytest.raises(StudyError, match="no job of study 'tiny' matches"):
-        planned(workspace, parse_selection(workspace.study, "backbone=resnet50", ""))
+        planned(workspace, parse_selection(workspace.study, "pretraining=none init=transfer", ""))
+
+
+def test_a_misspelt_value_of_a_selection_is_refused_with_the_nearest_one(tmp_path):
+    workspace = make_workspace(tmp_path)
+
+    with pytest.raises(StudyError, match=r"no job has init 'transfr'\. Did you mean 'transfer'"):
+        planned(workspace, parse_selection(workspace.study, "init=scratch,transfr", ""))
 
 
 def test_a_sweep_with_missing_weights_is_refused_but_a_selection_without_them_is_not(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from orchestrator.certificates import summary, terms
 from orchestrator.intake import known, take_in
 from orchestrator.journal import job_records
-from orchestrator.lock import opened_at, read_lock
+from orchestrator.lock import read_lock
 from orchestrator.plan import make_plan
 from orchestrator.recording import cell_metrics, cell_records, leaderboard
 from orchestrator.reporting import report
@@ -66,7 +66,7 @@ def test_a_restricted_run_leaves_the_external_centers_closed(workspace):
 
     assert {payload["job"]["center"] for payload in payloads if payload["job"]["kind"] == "predict"} == {"a"}
     assert {job.center for job in schedule.held()} == {"b"}
-    assert opened_at(workspace) == ""
+    assert not workspace.opened.exists()
 
 
 def test_the_opening_of_the_external_centers_is_dated_before_the_first_external_prediction(workspace):
@@ -75,6 +75,21 @@ def test_the_opening_of_the_external_centers_is_dated_before_the_first_external_
     first = next(payload["job"]["key"] for payload in payloads if payload["job"]["sealed"])
     started = (workspace.run_store.newest_attempt(first) / "job.json").stat().st_mtime
     assert workspace.opened.stat().st_mtime <= started
+
+
+def test_all_replicates_of_a_cell_follow_the_selection_that_the_first_of_them_made(workspace):
+    selection = parse_selection(workspace.study, "pretraining=none fold=0", "")
+    run_here(workspace, tasks=FAKES, selection=selection)
+    plan = plan_of(workspace)
+    trial = next(job for job in plan.jobs.values() if job.kind == "tune" and job.pretraining == "none")
+    path = workspace.run_store.root / "finished" / f"{trial.key}.json"
+    path.write_text(path.read_text().replace('"learning_rate": 0.001', '"learning_rate": 0.05'))
+
+    run_here(workspace, tasks=FAKES)
+
+    fits = [job for job in plan.jobs.values() if job.kind == "fit" and job.pretraining == "none"]
+    chosen = [workspace.run_store.finished_record(job.key)["hyperparameters"]["learning_rate"] for job in fits]
+    assert chosen == [0.001, 0.001]
 
 
 def test_every_job_becomes_one_record_with_its_journal(workspace):

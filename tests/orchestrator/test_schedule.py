@@ -114,6 +114,36 @@ def test_locked_replicates_outside_this_run_keep_the_seal_closed():
     assert drain(opened) == ["f0", "predict"]
 
 
+def test_a_replicate_that_may_yet_be_tried_again_keeps_the_seal_closed():
+    jobs = [job("f0"), job("f1"), job("predict", "predict", needs=["f0"], sealed=True)]
+    plan = schedule(*jobs, locked_fits=["f0", "f1"])
+    assert {plan.next().key, plan.next().key} == {"f0", "f1"}
+    plan.finish("f0")
+
+    plan.fail("f1", "disk full", for_good=False)
+
+    assert plan.next() is None
+    assert plan.open_locks() == ["f1"]
+
+
+def test_a_replicate_behind_a_lost_job_is_not_blocked_for_good():
+    jobs = [job("root", "pretrain"), job("fit", needs=["root"]), job("other")]
+    plan = schedule(*jobs, locked_fits=["fit", "other"])
+    plan.next()
+
+    plan.fail("root", "killed", for_good=False)
+    drain(plan)
+
+    assert plan.states["fit"] is State.BLOCKED
+    assert not plan.seal_is_open
+
+
+def test_a_long_chain_of_trials_is_no_trouble():
+    chain = [job("t0", "tune")] + [job(f"t{n}", "tune", trials=[f"t{n - 1}"]) for n in range(1, 1500)]
+
+    assert len(drain(schedule(*chain))) == 1500
+
+
 def test_a_job_is_offered_only_when_it_fits_now():
     shapes = {"a": Shape(2, 0.5), "b": Shape(2, 0.5), "c": Shape(2, 0.5)}
     plan = schedule(job("a"), job("b"), job("c"), cpus=16, shapes=shapes)
