@@ -21,9 +21,8 @@ class Cluster:
     cpus: float
     gpus: float
     nodes: int
-    largest_cpus: float
-    """CPUs of the largest node: a job cannot be spread over two."""
-    largest_gpus: float
+    each: tuple[tuple[float, float], ...]
+    """CPUs and GPUs of every node: a job cannot be spread over two."""
 
 
 def connect(cluster: str, *, address: str | None, gpus: int | None, cpus: int | None = None) -> Cluster:
@@ -94,6 +93,7 @@ def _start(cpus: int, gpus: int) -> Cluster:
     import ray
 
     ray.init(
+        address="local",  # even where RAY_ADDRESS names a cluster
         num_cpus=cpus,
         num_gpus=gpus,
         include_dashboard=False,
@@ -111,7 +111,7 @@ def _describe(name: str) -> Cluster:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus, gpus = ([node.get(kind, 0.0) for node in nodes] for kind in ("CPU", "GPU"))
-    return Cluster(name, sum(cpus), sum(gpus), len(nodes), max(cpus), max(gpus))
+    return Cluster(name, sum(cpus), sum(gpus), len(nodes), tuple(zip(cpus, gpus, strict=True)))
 
 
 def _gpus_here() -> int:

@@ -29,7 +29,6 @@ ArmName = Annotated[str, typer.Option(help="restrict to one arm")]
 
 USAGE_ERROR = 2
 JOBS_FAILED = 1
-STOPPED = 130
 TASKS = "trainables:TASKS"
 
 
@@ -149,9 +148,6 @@ def main() -> None:
     quiet_environment()
     try:
         app()
-    except KeyboardInterrupt:
-        Console(stderr=True).print("osteogrid: stopped; the same command goes on from here.")
-        sys.exit(STOPPED)
     except StudyError as error:
         Console(stderr=True).print(f"osteogrid: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(USAGE_ERROR)

@@ -192,7 +192,7 @@ def _left_out(plan: Plan, arm: Arm, center: str) -> str:
     from cohorts.checks import count_classes
 
     others = count_classes(plan.cohort.centers[center], arm.labels.positive, arm.labels.negative)["other"]
-    return f"{arm.name}: {others} patients of {center} have other labels only and are left out." if others else ""
+    return f"{arm.name}: {others} images of {center} have another label and are left out." if others else ""
 
 
 def _waiting(plan: Plan, lock: Lock | None) -> str:

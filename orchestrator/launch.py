@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,8 @@ def run(
 
     searcher = StudySearcher(schedule, assign, store, progress, limit=limit)
     scratch = store.root.resolve() / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)  # what a killed sweep left; the lease says that none runs now
+    scratch.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=scratch) as folder, _quiet_tune():
         tuner = tune.Tuner(
             tune.with_resources(trainable, _resources),

@@ -61,7 +61,7 @@ def _declared(study: StudySpec, centers: Mapping[str, Center]) -> list[dict[str,
             "count": 0,
             "note": f"the study says that corpus {name} holds images of {center}'s public source",
         }
-        for name, corpus in study.corpora.items()
-        for center in corpus.from_centers
+        for name in study.used_corpora
+        for center in study.corpora[name].from_centers
         if center in centers
     ]

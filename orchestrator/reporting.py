@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,7 @@ def _to_share(context: ReportContext, workspace: Workspace) -> list[Path]:
     from evaluation.report import write_report
 
     page = workspace.report / "report.html"
+    shutil.rmtree(workspace.shared_report, ignore_errors=True)
     if len(context.quarantine):
         withheld = context.quarantine.with_columns(files=pl.lit("named in the center's own report"))
         page = write_report(replace(context, quarantine=withheld), workspace.shared_report)

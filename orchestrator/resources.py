@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from search_spaces.errors import StudyError
@@ -45,13 +45,14 @@ def shape_of(study: StudySpec, job: Job, capacity: Capacity) -> Shape:
     return Shape(arm.resources.cpus, float(arm.resources.gpu))
 
 
-def check_capacity(study: StudySpec, jobs: Iterable[Job], capacity: Capacity, node: Capacity) -> None:
-    """Refuse a study in which a job could never start, because even the largest node is too small for it."""
+def check_capacity(study: StudySpec, jobs: Iterable[Job], capacity: Capacity, nodes: Sequence[Capacity]) -> None:
+    """Refuse a study in which a job could never start, because no node is large enough for it."""
     for job in jobs:
         shape = shape_of(study, job, capacity)
-        if not node.holds(shape):
+        if not any(node.holds(shape) for node in nodes):
+            largest = max(nodes, key=lambda node: (node.gpus, node.cpus))
             raise StudyError(
                 f"Study {study.name!r}, arm {job.arm!r}, resources: a job asks for {shape.cpus} CPUs and "
-                f"{shape.gpu:g} GPU, the largest node has {node.cpus:g} and {node.gpus:g}; lower "
-                "`resources` or join a larger cluster."
+                f"{shape.gpu:g} GPU, the largest node has {largest.cpus:g} and {largest.gpus:g}; lower `resources` "
+                "or join a larger node."
             )

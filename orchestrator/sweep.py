@@ -85,7 +85,7 @@ def _run(plan: Plan, cluster: Cluster, request: Request, console: Console, recor
     """Everything that is left, on the cluster that is joined, with MLflow kept level meanwhile."""
     study = plan.workspace.study
     capacity = Capacity(cluster.cpus, cluster.gpus)
-    check_capacity(study, plan.selected.values(), capacity, Capacity(cluster.largest_cpus, cluster.largest_gpus))
+    check_capacity(study, plan.selected.values(), capacity, [Capacity(*node) for node in cluster.each])
     lock = write_lock(plan.workspace, plan.expansion.cells, plan.jobs.values(), plan.cohort.fingerprints)
     schedule = plan.schedule(capacity, lock)
     sizes = Sizes.of_study(study, plan.cohort.sizes)
