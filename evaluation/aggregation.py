@@ -19,6 +19,7 @@ SCORES: dict[str, pl.DataType] = {
     "image": pl.String(),
     "label": pl.Int64(),
     "score": pl.Float64(),
+    "logit": pl.Float64(),  # NaN for cells that have none; sigmoid(37) is already 1, so images are ordered by it
     "replicates": pl.Int64(),
 }
 LABELS: dict[str, pl.DataType] = {
@@ -71,6 +72,7 @@ def image_scores(replicates: pl.DataFrame) -> pl.DataFrame:
         .group_by(_IMAGE, maintain_order=True)
         .agg(
             pl.coalesce(_sigmoid(pl.col("logit").mean()), pl.col("score").mean()).alias("score"),
+            pl.col("logit").mean().fill_null(float("nan")).alias("logit"),
             pl.len().cast(pl.Int64).alias("replicates"),
         )
         .select(list(SCORES))

@@ -92,7 +92,9 @@ def _curve(panel: Panel, cell: str) -> pl.DataFrame:
     if cases.one_class:
         return pl.DataFrame(schema=ROC)
     points = roc_points(cases.labels, panel.score(cell, cases))
-    return pl.DataFrame({"threshold": points.threshold, "fpr": points.fpr, "tpr": points.tpr}).select(
+    return pl.DataFrame(
+        {"threshold": panel.shown(cell, points.threshold), "fpr": points.fpr, "tpr": points.tpr}
+    ).select(
         pl.lit(panel.arms[cell]).alias("arm"),
         pl.lit(cell).alias("cell"),
         pl.lit(panel.role).alias("role"),

@@ -86,7 +86,7 @@ def _row(panel: Panel, cell: str, rule: Threshold, threshold: float, source: str
         "role": panel.role,
         "center": panel.center,
         "rule": rule_name(rule),
-        "threshold": point.threshold,
+        "threshold": float(panel.shown(cell, point.threshold)),
         "source": source,
         "tp": point.tp,
         "fp": point.fp,

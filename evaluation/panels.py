@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from evaluation import delong
 from evaluation.aggregation import ROLES
@@ -52,6 +53,7 @@ class Cases:
 class Panel:
     """Scores by cell and labels by arm over one list of images; NaN and -1 where a cell or arm lacks the image.
 
+    `scores` are what images are ordered by: logits for the cells of `logits`, else scores between 0 and 1.
     Cases and placements are kept, so that a grid of k cells sorts k times and not once per pair.
     """
 
@@ -61,6 +63,7 @@ class Panel:
     scores: dict[str, Floats]
     labels: dict[str, NDArray[np.int64]]
     arms: dict[str, str]
+    logits: frozenset[str] = frozenset()
     _cases: dict[tuple[str, bytes], Cases] = field(default_factory=dict)
     _placements: dict[tuple[str, str, bytes], Placements] = field(default_factory=dict)
 
@@ -87,8 +90,13 @@ class Panel:
         return self._placements[key]
 
     def score(self, cell: str, cases: Cases) -> Floats:
-        """The cell's scores on these cases, in their order."""
+        """What the cell orders these cases by, in their order."""
         return self.scores[cell][cases.used]
+
+    def shown(self, cell: str, thresholds: ArrayLike) -> Floats:
+        """Thresholds on that scale as scores between 0 and 1; infinity, which calls nobody positive, stays."""
+        values = np.asarray(thresholds, dtype=np.float64)
+        return np.where(np.isinf(values) | (cell not in self.logits), values, expit(values))
 
 
 def panels(scores: pl.DataFrame) -> Iterator[Panel]:
@@ -112,11 +120,17 @@ def _panel(rows: pl.DataFrame, role: str, center: str) -> Panel:
     scores: dict[str, Floats] = {}
     labels: dict[str, NDArray[np.int64]] = {}
     arms: dict[str, str] = {}
+    logits: set[str] = set()
     placed = rows.join(images.drop("patient"), on=["center", "image"])
     for part in placed.partition_by("cell", maintain_order=True):
         cell, arm, where = part["cell"][0], part["arm"][0], part["place"].to_numpy()
         arms[cell] = arm
         scores[cell] = np.full(images.height, np.nan)
-        scores[cell][where] = part["score"].to_numpy()
+        logit = part["logit"].to_numpy()
+        if np.isnan(logit).any():
+            scores[cell][where] = part["score"].to_numpy()
+        else:
+            scores[cell][where] = logit
+            logits.add(cell)
         labels.setdefault(arm, np.full(images.height, -1, dtype=np.int64))[where] = part["label"].to_numpy()
-    return Panel(role, center, images["patient"].to_numpy(), scores, labels, arms)
+    return Panel(role, center, images["patient"].to_numpy(), scores, labels, arms, frozenset(logits))

@@ -39,7 +39,7 @@ def _auc_per_replicate(scores: pl.DataFrame) -> pl.DataFrame:
     positives, negatives = pl.col("label").sum(), (1 - pl.col("label")).sum()
     ranks = (pl.col("rank") * pl.col("label")).sum() - positives * (positives + 1) / 2
     return (
-        scores.with_columns(rank=pl.col("score").rank("average").over(replicate))
+        scores.with_columns(rank=pl.coalesce("logit", "score").rank("average").over(replicate))
         .group_by(replicate)
         .agg(positives.alias("positives"), negatives.alias("negatives"), ranks.alias("wins"))
         .with_columns(both=pl.col("positives") * pl.col("negatives"))

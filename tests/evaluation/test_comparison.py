@@ -16,7 +16,17 @@ from evaluation.performance import PERFORMANCE
 from evaluation.tables import PREDICTIONS
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis, Primary
-from tests.evaluation.study_example import CHEST, IMAGENET, cells, compared, labels, predictions, series
+from tests.evaluation.study_example import (
+    CHEST,
+    IMAGENET,
+    SCRATCH,
+    cells,
+    compared,
+    labels,
+    prediction,
+    predictions,
+    series,
+)
 
 SHAPES = {
     "scores": SCORES, "performance": PERFORMANCE, "operating_points": OPERATING_POINTS, "contrasts": CONTRASTS,
@@ -116,3 +126,20 @@ def test_statistics_need_no_training_library():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+def test_logits_too_large_for_a_probability_still_order_the_images():
+    logits = [60.0, 50.0, 48.0, 45.0, 42.0, 39.0, 44.0, 41.0, 40.0, 38.0]
+    rows = [prediction(SCRATCH, f"a{place}", 1.0, logit=logit) for place, logit in enumerate(logits)]
+    truth = labels({"a": [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]})
+
+    found = compared(predictions(*rows), truth, open_external=False)
+
+    pooled = found.performance.filter(pl.col("cell") == SCRATCH, pl.col("center") == "all").row(0, named=True)
+    # Of 25 pairs one is out of order: the positive with 42 and the negative with 44.
+    assert pooled["auc"] == 24 / 25
+    assert pooled["single_mean"] == 24 / 25
+    assert found.scores["score"].to_list() == [1.0] * 10
+    youden = found.operating_points.filter(pl.col("rule") == "youden").row(0, named=True)
+    assert youden["tp"] - youden["fp"] == 4
+    assert youden["threshold"] == 1.0
