@@ -21,7 +21,7 @@ def test_with_a_gpu_a_network_takes_what_its_arm_asks_for():
 def test_a_job_that_fits_no_single_node_is_refused_though_the_cluster_is_large():
     cpu_node, gpu_node = Capacity(16, 0), Capacity(2, 4)
 
-    with pytest.raises(StudyError, match="asks for 4 CPUs and 0.5 GPU, the largest node has 2 and 4"):
+    with pytest.raises(StudyError, match=r"asks for 4 CPUs and 0\.5 GPU, the largest node has 2 and 4"):
         check_capacity(STUDY, [FIT], Capacity(18, 4), [cpu_node, gpu_node])
 
 
