@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from orchestrator.intake import known, take_in
-from orchestrator.plan import make_plan
-from orchestrator.results import labels, predictions
+from orchestrator.lock import read_lock
+from orchestrator.plan import Plan, make_plan
+from orchestrator.results import compare_cells, predictions
 from orchestrator.schedule import State
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace
@@ -35,9 +36,9 @@ def cohort_folder(tmp_path_factory):
 
 
 def workspace_of(folder, task: str) -> Workspace:
-    arm = {"task": task, **ARMS[task], "fit": {"epochs": 1, "seeds": [0]}}
+    arm = {"task": task, **ARMS[task]}
     if task != "radiomics":
-        arm["tune"] = {"trials": 0}
+        arm |= {"tune": {"trials": 0}, "fit": {"epochs": 1, "seeds": [0]}}
     study = {
         "name": task,
         "cohort": {
@@ -73,17 +74,31 @@ def test_every_task_runs_to_its_external_predictions_without_the_external_labels
     assert external
     assert all(str(hidden) not in json.dumps(payload) for payload in payloads)
 
-    table = predictions(make_plan(workspace, known(workspace), Selection()), open_external=True)
+    table = predictions(plan_of(workspace), open_external=True)
     scores = table.filter(pl.col("role") == "external")["score"]
     assert len(scores) > 0
     assert scores.is_between(0, 1).all()
 
 
 @pytest.mark.slow
-def test_while_the_seal_is_closed_no_external_label_or_prediction_is_read(cohort_folder):
+def test_while_the_seal_is_closed_no_external_label_is_read_though_predictions_are_there(cohort_folder):
     workspace = workspace_of(cohort_folder, "radiomics")
     take_in(workspace, lambda _: None)
-    plan = make_plan(workspace, known(workspace), Selection())
+    run_here(workspace)
+    fit = next(job for job in plan_of(workspace).jobs.values() if job.kind == "fit")
+    (workspace.run_store.root / "finished" / f"{fit.key}.json").unlink()
+    assert "external" in predictions(plan_of(workspace), open_external=True)["role"]
 
-    assert labels(plan, open_external=False)["center"].unique().to_list() == ["a"]
-    assert "external" not in predictions(plan, open_external=False)["role"]
+    hidden = workspace.center("b") / "labels.parquet"
+    hidden.rename(hidden.with_suffix(".hidden"))
+    try:
+        comparison = compare_cells(plan_of(workspace), read_lock(workspace))
+    finally:
+        hidden.with_suffix(".hidden").rename(hidden)
+
+    assert comparison.scores.height > 0
+    assert "external" not in comparison.scores["role"]
+
+
+def plan_of(workspace: Workspace) -> Plan:
+    return make_plan(workspace, known(workspace), Selection())

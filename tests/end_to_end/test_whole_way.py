@@ -80,11 +80,12 @@ def test_a_wider_study_plans_only_the_new_cells(swept):
     planned = swept.run("plan", "wider.yaml").stdout
 
     # 3 more cells: 1 pretraining, 6 trials, 6 replicates, 18 predictions.
-    lines = {line.split()[0]: line.split()[1:4] for line in planned.splitlines() if line.split()[:1]}
-    assert lines["pretrain"] == ["2", "1", "1"]
-    assert lines["tune"] == ["12", "6", "6"]
-    assert lines["fit"] == ["16", "10", "6"]
-    assert lines["predict"] == ["48", "30", "18"]
+    rows = {tuple(line.split()[:2]): line.split()[2:5] for line in planned.splitlines()}
+    assert rows["pretrain", "classification"] == ["2", "1", "1"]
+    assert rows["tune", "classification"] == ["12", "6", "6"]
+    assert rows["fit", "classification"] == ["12", "6", "6"]
+    assert rows["predict", "classification"] == ["36", "18", "18"]
+    assert rows["fit", "detection"] == ["2", "2", "0"]
 
 
 def test_no_name_or_hospital_number_of_a_patient_leaves_the_centers(swept):
