@@ -10,7 +10,10 @@ import polars as pl
 from cohorts.manifest import Center
 from search_spaces.errors import StudyError
 from search_spaces.recipes import reads_boxes
-from search_spaces.study import Arm, DetectionArm, StudySpec
+from search_spaces.study import Arm, DetectionArm, RadiomicsArm, StudySpec
+
+LEAST_FOR_INNER_FOLDS = 3
+"""Patients of each class that the ElasticNet's inner cross-validation needs."""
 
 
 def check_centers(study: StudySpec, centers: Mapping[str, Center], corpora: Mapping[str, Center]) -> None:
@@ -39,7 +42,7 @@ def deal_folds(study: StudySpec, develop: Sequence[Center]) -> pl.DataFrame:
 
 
 def check_folds(study: StudySpec, develop: Sequence[Center], folds: pl.DataFrame) -> None:
-    """Raise StudyError where the training or validation part of a fold lacks a class of an arm."""
+    """Raise StudyError where the training or validation part of a fold has too few patients of a class for an arm."""
     from cohorts.roles import roles
 
     labels = _labels(develop)
@@ -47,10 +50,13 @@ def check_folds(study: StudySpec, develop: Sequence[Center], folds: pl.DataFrame
         dealt = _usable(arm, develop).join(labels, on="image").join(roles(folds, fold), on="patient")
         classes = {"positive": arm.labels.positive, "negative": arm.labels.negative}
         for (name, words), role in product(classes.items(), ("train", "validation")):
-            if dealt.filter((pl.col("role") == role) & pl.col("label").is_in(words)).is_empty():
+            found = dealt.filter((pl.col("role") == role) & pl.col("label").is_in(words))["patient"].n_unique()
+            least = LEAST_FOR_INNER_FOLDS if isinstance(arm, RadiomicsArm) and role == "train" else 1
+            if found < least:
                 raise StudyError(
-                    f"{_where(study, arm)}: the {role} part of fold {fold} has no {name} patient that the arm can use "
-                    f"({', '.join(words)}); use fewer folds, a smaller reserve, another split.seed, or add patients."
+                    f"{_where(study, arm)}: the {role} part of fold {fold} has {found} {name} patients "
+                    f"({', '.join(words)}) that the arm can use, at least {least} are needed; use fewer folds, a "
+                    "smaller reserve, another split.seed, or add patients."
                 )
 
 

@@ -56,7 +56,7 @@ def refused_late(place) -> str:
 
 
 def test_a_center_without_labels_is_refused_with_the_file_it_lacks(place):
-    edit(place, "  phantom: {patients: 24, height: 96, difficulty: 0.3, prevalence: 0.5}\n", "")
+    edit(place, "  phantom: {patients: 40, height: 96, difficulty: 0.3, prevalence: 0.4}\n", "")
     for name in ("center_a", "center_b", "center_c"):
         (place.folder / "data" / "centers" / name).mkdir(parents=True)
 

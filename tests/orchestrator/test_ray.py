@@ -16,14 +16,14 @@ FAKES = "tests.orchestrator.fake_tasks:TASKS"
 
 def sweep_with(folder, behavior: str = "", *options: str, code: int = 0) -> str:
     """One sweep of the tiny study with tasks that only pretend, on a real Ray, through the command line."""
-    command = [str(Path(sys.executable).with_name("osteogrid")), "sweep", "study.yaml", "--tasks", FAKES, *options]
-    environment = {
-        **os.environ,
-        "FAKE_BEHAVIOR": behavior,
-        "PYTHONPATH": str(Path.cwd()),
-        "CUDA_VISIBLE_DEVICES": "",
-        "COLUMNS": "160",
-    }
+    return command_in(folder, "sweep", "study.yaml", "--tasks", FAKES, *options, behavior=behavior, code=code)
+
+
+def command_in(folder, *arguments: str, behavior: str = "", code: int = 0) -> str:
+    """What a command prints; its exit code is checked."""
+    quiet = {"FAKE_BEHAVIOR": behavior, "PYTHONPATH": str(Path.cwd()), "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "160"}
+    command = [str(Path(sys.executable).with_name("osteogrid")), *arguments]
+    environment = {**os.environ, **quiet}
     done = subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
@@ -48,8 +48,7 @@ def test_when_a_root_job_fails_the_rest_runs_the_command_says_so_and_later_only_
     assert "asked to fail" in next(iter(workspace.run_store.failed().values()))["traceback"]
     before = set(workspace.run_store.finished())
 
-    again = sweep_with(tmp_path, "fail@pretrain", code=1)
-    assert "failed before, nothing changed" in again
+    assert "failed before, nothing changed" in command_in(tmp_path, "status", "study.yaml")
     sweep_with(tmp_path, "", "--retry", "failed")
 
     after = workspace.run_store.finished()
