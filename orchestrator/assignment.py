@@ -15,10 +15,10 @@ from orchestrator.lock import write_opened
 from orchestrator.resources import Shape
 from orchestrator.tuning import Told, propose, select
 from orchestrator.workspace import Workspace
+from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.jobs import Job, key_of
 from search_spaces.pretraining import NONE, normalization, weights_file
 from search_spaces.recipes import reads_boxes
-from search_spaces.study import Arm, RadiomicsArm
 
 TASKS = "trainables:TASKS"
 

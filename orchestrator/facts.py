@@ -16,9 +16,9 @@ from orchestrator.lock import Lock
 from orchestrator.plan import Plan
 from orchestrator.results import cells
 from orchestrator.tuning import near_bound
+from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.grid import Cell
 from search_spaces.jobs import Job
-from search_spaces.study import Arm, RadiomicsArm
 
 if TYPE_CHECKING:
     from evaluation.comparison import Comparison

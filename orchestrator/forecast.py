@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+from search_spaces.arms import ClassificationArm, DetectionArm, RadiomicsArm
 from search_spaces.backbones import BACKBONES
 from search_spaces.jobs import Job
-from search_spaces.study import ClassificationArm, DetectionArm, Holdout, RadiomicsArm, StudySpec
+from search_spaces.study import Holdout, StudySpec
 
 # Core-seconds on one CPU core, read off the records of the demo study (two cores, no GPU).
 _PER_JOB = {"features": 2.5, "pretrain": 1.0, "tune": 0.6, "fit": 0.6, "predict": 0.65}

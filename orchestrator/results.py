@@ -9,8 +9,8 @@ import polars as pl
 
 from orchestrator.lock import Lock
 from orchestrator.plan import Plan
+from search_spaces.arms import Arm
 from search_spaces.recipes import reads_boxes
-from search_spaces.study import Arm
 
 if TYPE_CHECKING:
     from evaluation.comparison import Comparison

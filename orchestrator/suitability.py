@@ -8,9 +8,10 @@ from itertools import product
 import polars as pl
 
 from cohorts.manifest import Center
+from search_spaces.arms import Arm, DetectionArm, RadiomicsArm
 from search_spaces.errors import StudyError
 from search_spaces.recipes import reads_boxes
-from search_spaces.study import Arm, DetectionArm, RadiomicsArm, StudySpec
+from search_spaces.study import StudySpec
 
 LEAST_FOR_INNER_FOLDS = 3
 """Patients of each class that the ElasticNet's inner cross-validation needs."""

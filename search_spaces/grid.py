@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
+from search_spaces.arms import Arm, DetectionArm, RadiomicsArm
 from search_spaces.backbones import BACKBONES
 from search_spaces.errors import StudyError, nearest
 from search_spaces.initialization import why_invalid
 from search_spaces.pretraining import NONE, SOURCES, expected_file, known_sources, weights_file
-from search_spaces.study import Arm, DetectionArm, RadiomicsArm, StudySpec
+from search_spaces.study import StudySpec
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.errors import StudyError
 from search_spaces.grid import Cell, Expansion
 from search_spaces.pretraining import NONE, normalization, weights_file, weights_sha256
@@ -19,7 +20,7 @@ from search_spaces.recipes import (
     region_inputs,
     split_recipe,
 )
-from search_spaces.study import Arm, RadiomicsArm, StudySpec
+from search_spaces.study import StudySpec
 
 RESULT_VERSION = 1
 """Raised when the code of a job changes what it computes; old results are then computed anew."""

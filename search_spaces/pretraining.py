@@ -7,7 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from search_spaces.study import CommercialUse, StudySpec
+from search_spaces.parts import CommercialUse
+from search_spaces.study import StudySpec
 
 
 @dataclass(frozen=True)

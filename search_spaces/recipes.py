@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.arms import Arm, ClassificationArm, DetectionArm, RadiomicsArm
 from search_spaces.backbones import BACKBONES
 from search_spaces.grid import Cell
-from search_spaces.study import Arm, ClassificationArm, Corpus, DetectionArm, RadiomicsArm, StudySpec
+from search_spaces.study import Corpus, StudySpec
 
 Fingerprints = Mapping[str, Mapping[str, str]]
 """Center or corpus -> {images, labels, boxes} -> content hash."""

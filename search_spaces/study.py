@@ -7,54 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PositiveInt,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, ValidationError, model_validator
 
+from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.errors import StudyError
 from search_spaces.explain import explain
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
-Init = Literal["scratch", "transfer", "frozen"]
-
-
-def _all_different(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    twice = next((value for value in values if values.count(value) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} stands there twice; name it once")
-    return values
-
-
-Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_all_different)]
-Inits = Annotated[tuple[Init, ...], Field(min_length=1), AfterValidator(_all_different)]
-CommercialUse = Literal["yes", "no", "unknown"]
-
-
-def _gpu_share(share: float) -> float:
-    if share not in {1.0, 0.5, 0.25}:
-        raise ValueError(f"a job takes 1, 0.5 or 0.25 of a GPU, not {share:g}")
-    return share
-
+from search_spaces.parts import CommercialUse, Fraction, Name, Names, Part, all_different
 
 RESERVED_CENTERS = {"all", "stratified", "external", "reserve", "validation", "train", "pretraining"}
 """Words of the results that a center's name would be mistaken for."""
 RESERVED_STUDIES = {"cohorts", "weights", "salt", "mlflow-artifacts", "mlflow.db"}
 """Names in the workspace beside the studies."""
-
-
-class Part(BaseModel):
-    """A piece of a study: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Phantom(Part):
@@ -85,7 +48,7 @@ class Cohort(Part):
     data: str
     """Folder with one sub-folder per center, relative to where the command runs."""
     development: Names
-    external: Annotated[tuple[Name, ...], AfterValidator(_all_different)] = ()
+    external: Annotated[tuple[Name, ...], AfterValidator(all_different)] = ()
     patient_ids: Literal["per_center", "shared"] = "per_center"
     phantom: Phantom | None = None
 
@@ -143,103 +106,6 @@ def _split_kind(value: Any) -> str:
 
 
 Split = Annotated[Annotated[KFold, Tag("kfold")] | Annotated[Holdout, Tag("holdout")], Discriminator(_split_kind)]
-
-
-class Labels(Part):
-    """Which labels of labels.csv count as positive and negative; all others are left out and counted."""
-
-    positive: Names
-    negative: Names
-
-    @model_validator(mode="after")
-    def _labels_differ(self) -> Self:
-        both = set(self.positive) & set(self.negative)
-        if both:
-            raise ValueError(f"label {min(both)!r} is both positive and negative")
-        return self
-
-
-class Grid(Part):
-    """The axes whose product is an arm's cells."""
-
-    backbone: Names
-    pretraining: Names
-    init: Inits
-
-
-class Tune(Part):
-    """Hyperparameter search: the same budget for every cell of the arm."""
-
-    trials: Annotated[int, Field(ge=0, le=1000)] = 16
-    epochs: PositiveInt = 20
-    parallel: PositiveInt = 4
-    """Trials asked at a time; part of the recipe, because the sampler learns between batches."""
-
-
-class Seeds(Part):
-    """The replicates of a cell: folds x seeds."""
-
-    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_all_different)] = (0,)
-
-
-class Fit(Seeds):
-    """The replicates of a network: folds x seeds, each trained for so many epochs."""
-
-    epochs: PositiveInt = 50
-
-
-class Resources(Part):
-    """What one training job of the arm occupies on a GPU node; without a GPU every job takes one CPU."""
-
-    gpu: Annotated[float, AfterValidator(_gpu_share)] = 1.0
-    """A whole GPU, a half or a quarter: few shapes, so that warm workers are shared."""
-    cpus: PositiveInt = 4
-
-
-class ClassificationArm(Part):
-    """One network per replicate that reads a region or the whole radiograph."""
-
-    task: Literal["classification"]
-    name: Name = "classification"
-    labels: Labels
-    region: Literal["box", "image"] = "image"
-    margin: Annotated[float, Field(ge=0, le=2)] = 0.2
-    """Share of the box added on every side; unused for whole images."""
-    image_size: Annotated[int, Field(ge=16, le=2048)] | None = None
-    """Network input in pixels; the backbone's own size if left out."""
-    grid: Grid
-    tune: Tune = Tune()
-    fit: Fit = Fit()
-    resources: Resources = Resources()
-
-
-class DetectionArm(Part):
-    """A detector that boxes lesions of the positive labels; the image score is the highest confidence."""
-
-    task: Literal["detection"]
-    name: Name = "detection"
-    labels: Labels
-    negatives: Literal["class", "background"] = "background"
-    """Boxes of the negative labels: a second class, or not annotated at all."""
-    image_size: Annotated[int, Field(ge=32, le=2048, multiple_of=32)] = 640
-    grid: Grid
-    tune: Tune = Tune()
-    fit: Fit = Fit()
-    resources: Resources = Resources()
-
-
-class RadiomicsArm(Part):
-    """mirp features of the box and an ElasticNet logistic regression: the baseline."""
-
-    task: Literal["radiomics"]
-    name: Name = "radiomics"
-    labels: Labels
-    margin: Annotated[float, Field(ge=0, le=2)] = 0.0
-    fit: Seeds = Seeds()
-    resources: Resources = Resources(cpus=1)
-
-
-Arm = Annotated[ClassificationArm | DetectionArm | RadiomicsArm, Field(discriminator="task")]
 
 
 class Corpus(Part):
@@ -308,7 +174,7 @@ class StudySpec(Part):
     cohort: Cohort
     preprocessing: Preprocessing = Preprocessing()
     split: Split = KFold()
-    corpora: dict[Name, Corpus] = {}
+    corpora: dict[Name, Corpus] = Field(default_factory=dict)
     weights: str = "weights"
     """Folder of pretrained files: <weights>/<source>/<backbone>.safetensors (or .pth, .pt)."""
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]

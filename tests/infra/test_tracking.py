@@ -14,6 +14,8 @@ import pytest
 from infra.records import CellRecord, EpochRow, JobRecord, Replayed, StudyRecord, TrackingError
 from infra.tracking import Tracker, prepare, ui_command
 
+pytestmark = pytest.mark.slow  # importing MLflow and migrating a fresh database take seconds
+
 START = 1_790_000_000_000
 CELL = "classification/resnet10t-chest-transfer"
 AXES: dict[str, Any] = {"backbone": "resnet10t", "pretraining": "chest", "init": "transfer", "task": "classification"}

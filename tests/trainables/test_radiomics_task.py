@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from cohorts.pixels import PixelStore, PixelWriter
+from search_spaces.arms import Labels, RadiomicsArm
 from search_spaces.errors import StudyError
-from search_spaces.study import Labels, RadiomicsArm
 from tests.trainables.fakes import FakeRun
 from trainables.data import JobData
 from trainables.radiomics import RadiomicsTask, features
