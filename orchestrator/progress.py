@@ -95,7 +95,9 @@ class Progress:
             epoch = f"{job.epoch}/{named.epochs}" if named.epochs else named.kind
             table.add_row(f"{named.kind} {named.name}", epoch, job.metric, _clock(time.monotonic() - job.since))
         done, total = self.schedule.count(State.FINISHED), len(self.schedule.jobs)
-        return Group(Text(self.line()), ProgressBar(total=max(total, 1), completed=done, width=60), table)
+        bar = Table.grid()  # a bare bar ends without a line break
+        bar.add_row(ProgressBar(total=max(total, 1), completed=done, width=60))
+        return Group(Text(self.line()), bar, *([table] if self.running else []))
 
     def _left(self) -> str:
         waiting = [key for key, state in self.schedule.states.items() if state in {State.WAITING, State.RUNNING}]

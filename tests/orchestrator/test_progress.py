@@ -36,6 +36,7 @@ def test_the_table_shows_what_runs_with_its_epoch_and_metric():
     assert "resnet10t-chest-transfer-f0-s0" in text
     assert "1/1" in text
     assert "auc 0.735" in text
+    assert any(line.startswith("running") for line in text.splitlines())
 
 
 def test_the_table_keeps_to_the_width_of_the_terminal():
