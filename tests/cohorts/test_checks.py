@@ -94,8 +94,12 @@ def test_all_pairs_within_four_bits_are_found_across_blocks():
     assert (np.bitwise_count(first[rows] ^ second[columns]) == 4).all()
 
 
-def test_both_classes_with_a_patient_per_fold_pass():
-    check_classes(*tables(*["benign", "malignant"] * 5), ["malignant"], ["benign"], 5, WHERE)
+def test_a_patient_of_each_class_per_fold_is_enough_and_one_fold_more_is_not():
+    five_of_each = tables(*["benign", "malignant"] * 5)
+
+    check_classes(*five_of_each, ["malignant"], ["benign"], 5, WHERE)
+    with pytest.raises(StudyError, match="lower `folds`"):
+        check_classes(*five_of_each, ["malignant"], ["benign"], 6, WHERE)
 
 
 def test_one_class_only_is_refused():
@@ -146,7 +150,10 @@ def test_patients_of_two_external_centers_may_be_shared(tmp_path):
     second = make_center(tmp_path, "b", first_seed=10, patient_ids="shared", patients=["3", "4"])
     third = make_center(tmp_path, "c", first_seed=20, patient_ids="shared", patients=["3", "5"])
 
+    assert set(second.images["patient"]) & set(third.images["patient"])
     check_shared_patients([first], [second, third])
+    with pytest.raises(StudyError, match="development center 'b' are in the external center 'c'"):
+        check_shared_patients([second], [third])
 
 
 def test_other_labels_are_counted_as_left_out(tmp_path):

@@ -12,6 +12,8 @@ def test_listed_keys_with_plain_values_may_be_logged() -> None:
     check_tags({"cell": "classification/resnet10t-none-scratch", "replicates": "7/15", "error": ""})
     check_metrics({"external/auc_ci_low": 0.7, "center_b/sensitivity_at_sensitivity_0.9": 0.8})
     check_text("note", "AUC 0.7 (external/auc), see https://example.org/a/b and 10.1000/182; yes/no")
+    with pytest.raises(PrivacyError):
+        check_text("note", "AUC 0.7, see /data/hospital/4711.dcm")
 
 
 @pytest.mark.parametrize("name", ["patient_id", "file", "PatientName"])
