@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluation.delong import Floats
+from evaluation.arrays import Floats
 
 _ROUNDING = 1e-14
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from evaluation.arrays import Floats, checked
 
 _ROUNDING = 1e-14
 """A standard deviation of placements below this is rounding; the smallest real one at n = 1e6 is about 5e-10."""
@@ -66,24 +65,6 @@ def variance(positive: Floats, negative: Floats) -> float:
     if min(positive.size, negative.size) < 2:
         return float("nan")
     return _sample_variance(positive) / positive.size + _sample_variance(negative) / negative.size
-
-
-def checked(labels: ArrayLike, scores: ArrayLike) -> tuple[Bools, Floats]:
-    """Labels as booleans and scores as float64, or a ValueError that names the problem."""
-    classes, values = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-    if classes.shape != values.shape or values.ndim != 1:
-        raise ValueError(f"labels and scores must be equally long vectors, got {classes.shape} and {values.shape}")
-    if np.isnan(values).any():
-        raise ValueError(f"{int(np.isnan(values).sum())} of {values.size} scores are NaN; every case needs a score")
-    is_positive: Bools = classes == 1
-    n_positive = int(np.count_nonzero(is_positive))
-    n_negative = int(np.count_nonzero(classes == 0))
-    if n_positive + n_negative != values.size:
-        other = classes[~is_positive & (classes != 0)][0]
-        raise ValueError(f"labels must be 0 or 1, found a third label {other!r}")
-    if not n_positive or not n_negative:
-        raise ValueError(f"both classes are needed, got {n_positive} positive and {n_negative} negative cases")
-    return is_positive, values
 
 
 def _middle(counts: NDArray[np.int64]) -> Floats:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import copysign, inf, isnan, nan, sqrt
+from math import copysign, inf, isnan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
 from evaluation import clustered, delong
+from evaluation.arrays import Floats, checked
 from evaluation.clustered import Clusters
-from evaluation.delong import Floats, Placements, checked
+from evaluation.delong import Placements
+from evaluation.normal import clipped_interval, interval, two_sided
 
-Z95 = 1.959963984540054
-"""Normal quantile of every 95 % interval here."""
 DELONG, CLUSTERED = "DeLong", "clustered (Obuchowski)"
 ZERO_VARIANCE, SAME_RANKING = "zero variance", "same ranking"
 
@@ -93,8 +92,7 @@ def tested(first: float, second: float, se: float, method: str, flag: str) -> Di
     """The normal test and interval of a difference whose standard error is known."""
     gap = first - second
     z = gap / se if se else copysign(inf, gap) if gap else 0.0
-    p = float(2 * ndtr(-abs(z)))
-    return Difference(first, second, gap, se, gap - Z95 * se, gap + Z95 * se, z, p, method, flag)
+    return Difference(first, second, gap, se, *interval(gap, se), z, two_sided(z), method, flag)
 
 
 def roc_points(labels: ArrayLike, scores: ArrayLike) -> RocPoints:
@@ -111,13 +109,6 @@ def roc_points(labels: ArrayLike, scores: ArrayLike) -> RocPoints:
         fpr=(false_positives / false_positives[-1])[corner],
         tpr=(true_positives / true_positives[-1])[corner],
     )
-
-
-def clipped_interval(value: float, se: float) -> tuple[float, float]:
-    """95 % normal interval within [0, 1]; NaN where the standard error is."""
-    if isnan(se):
-        return nan, nan
-    return max(0.0, value - Z95 * se), min(1.0, value + Z95 * se)
 
 
 def _standard_error(positive: Floats, negative: Floats, clusters: Clusters | None) -> tuple[float, str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import nan, sqrt
 from typing import Generic, TypeVar
 
-from evaluation.discrimination import CLUSTERED, DELONG, ZERO_VARIANCE, Area, Difference, clipped_interval, tested
+from evaluation.discrimination import CLUSTERED, DELONG, ZERO_VARIANCE, Area, Difference, tested
+from evaluation.normal import clipped_interval
 
 Result = TypeVar("Result", Area, Difference)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evaluation.delong import checked
+from evaluation.arrays import checked
 from evaluation.proportions import Proportion, clopper_pearson
 from search_spaces.study import SensitivityAtLeast, SpecificityAtLeast, Threshold
 

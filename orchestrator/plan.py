@@ -115,7 +115,7 @@ def _outcomes(workspace: Workspace, jobs: Mapping[str, Job], *, retry_failed: bo
 
 def _check_primary(study: StudySpec, expansion: Expansion) -> None:
     """The primary comparisons name cells that there are; better refused now than after all training."""
-    from evaluation.primary import primary_pairs
+    from evaluation.comparison.primary import primary_pairs
 
     columns = ("cell", "arm", "backbone", "init", "pretraining")
     rows = [(cell.id, cell.arm, cell.backbone, cell.init, cell.pretraining) for cell in expansion.cells]

@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 
 from evaluation.comparison import ROC, Comparison
-from evaluation.contrasts import CONTRASTS
-from evaluation.operating_points import OPERATING_POINTS
-from evaluation.performance import PERFORMANCE
+from evaluation.comparison.contrasts import CONTRASTS
+from evaluation.comparison.operating_points import OPERATING_POINTS
+from evaluation.comparison.performance import PERFORMANCE
 from evaluation.report.context import SCHEMAS, ReportContext
 
 PLACES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from evaluation.panels import POOLED, STRATIFIED
+from evaluation.comparison.panels import POOLED, STRATIFIED
 
 _GROUP = ("cell", "role", "center")
 

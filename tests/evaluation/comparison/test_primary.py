@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from evaluation.primary import primary_pairs
+from evaluation.comparison.primary import primary_pairs
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis, Primary
 from tests.evaluation.study_example import CHEST, IMAGENET, SCRATCH, cells

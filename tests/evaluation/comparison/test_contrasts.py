@@ -7,7 +7,7 @@ from math import isnan
 import polars as pl
 import pytest
 
-from evaluation.contrasts import holm
+from evaluation.comparison.contrasts import holm
 from evaluation.discrimination import auc_difference
 from search_spaces.study import Analysis, Primary
 from tests.evaluation.reference import golden

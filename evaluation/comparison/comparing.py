@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from evaluation.aggregation import image_scores, replicate_scores
-from evaluation.contrasts import contrasts
+from evaluation.comparison.aggregation import image_scores, replicate_scores
+from evaluation.comparison.contrasts import contrasts
+from evaluation.comparison.operating_points import operating_points
+from evaluation.comparison.panels import Panel, panels
+from evaluation.comparison.performance import performance
 from evaluation.discrimination import roc_points
-from evaluation.operating_points import operating_points
-from evaluation.panels import Panel, panels
-from evaluation.performance import performance
 from evaluation.tables import check
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis

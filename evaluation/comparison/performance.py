@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from evaluation.comparison.panels import POOLED, STRATIFIED, Cases, Panel
+from evaluation.comparison.replicates import single_replicates
 from evaluation.discrimination import CLUSTERED, DELONG, Area, area
-from evaluation.panels import POOLED, STRATIFIED, Cases, Panel
-from evaluation.replicates import single_replicates
 from evaluation.strata import Stratum, stratified_area
 
 PERFORMANCE: dict[str, pl.DataType] = {

@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from evaluation.delong import Floats
+from evaluation.arrays import Floats
+from evaluation.comparison.panels import POOLED, STRATIFIED, Cases, Panel
+from evaluation.comparison.performance import ONE_CLASS
+from evaluation.comparison.primary import Pair, primary_pairs
 from evaluation.discrimination import CLUSTERED, DELONG, Difference, difference, tested
-from evaluation.panels import POOLED, STRATIFIED, Cases, Panel
-from evaluation.performance import ONE_CLASS
-from evaluation.primary import Pair, primary_pairs
 from evaluation.strata import Stratum, stratified_difference
 from search_spaces.study import Analysis
 

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from evaluation import delong
-from evaluation.aggregation import ROLES
+from evaluation.arrays import Bools, Floats
 from evaluation.clustered import Clusters
-from evaluation.delong import Bools, Floats, Placements
+from evaluation.comparison.aggregation import ROLES
+from evaluation.delong import Placements
 
 POOLED, STRATIFIED = "all", "stratified"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from evaluation.panels import POOLED, Panel
+from evaluation.comparison.panels import POOLED, Panel
 from evaluation.thresholds import choose_threshold, operating_point, rule_name
 from search_spaces.study import Analysis, Threshold
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluation.aggregation import SCORES
 from evaluation.comparison import ROC
-from evaluation.contrasts import CONTRASTS
-from evaluation.operating_points import OPERATING_POINTS
-from evaluation.performance import PERFORMANCE
+from evaluation.comparison.aggregation import SCORES
+from evaluation.comparison.contrasts import CONTRASTS
+from evaluation.comparison.operating_points import OPERATING_POINTS
+from evaluation.comparison.performance import PERFORMANCE
 from evaluation.tables import PREDICTIONS
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis, Primary
