@@ -1,0 +1,148 @@
+"""The mean difference of single models, with an interval over cases and over replicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isnan, nan, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from evaluation import clustered, delong
+from evaluation.arrays import Floats
+from evaluation.clustered import Clusters
+from evaluation.normal import Z95
+from evaluation.resampling import Resamples
+
+CROSSED = "Obuchowski-Rockette, replicates as random readers"
+CASES_ONLY = "DeLong, case uncertainty only"
+CLUSTERED_CASES_ONLY = "clustered (Obuchowski), case uncertainty only"
+ENOUGH_REPLICATES = 3
+"""With fewer, the spread of replicates cannot be told from that of cases."""
+FEW_REPLICATES = "fewer than 3 replicates"
+_ROUNDING = 1e-14
+IDENTICAL, ZERO_VARIANCE = "identical models", "zero variance"
+
+
+@dataclass(frozen=True)
+class CaseVariances:
+    """Variances over cases of each replicate's difference, and of their mean, on one set of cases."""
+
+    each: Floats
+    mean: float
+
+    @property
+    def between(self) -> float:
+        """Mean covariance over cases of two different replicates (Cov2 - Cov3 of Obuchowski & Rockette, times two)."""
+        count = self.each.size
+        return float((count**2 * self.mean - self.each.sum()) / (count * (count - 1)))
+
+
+@dataclass(frozen=True)
+class MeanDifference:
+    """Mean over replicates of a difference of single-model AUCs, first minus second.
+
+    `se` covers cases and replicates where there are three or more, else cases only (`method` says which); `se_cases`
+    covers cases alone, `sd_replicates` is the standard deviation of the replicates' differences.
+    """
+
+    difference: float
+    se: float
+    low: float
+    high: float
+    statistic: float
+    df: float
+    p: float
+    se_cases: float
+    sd_replicates: float
+    replicates: int
+    method: str
+    flag: str = ""
+
+
+def case_variances(positive: Floats, negative: Floats, clusters: Clusters) -> CaseVariances:
+    """From differences of placements: `positive` (replicates, positive cases), `negative` (replicates, negatives)."""
+    each = [case_variance(*pair, clusters) for pair in zip(positive, negative, strict=True)]
+    return CaseVariances(np.asarray(each), case_variance(positive.mean(axis=0), negative.mean(axis=0), clusters))
+
+
+def mean_difference(differences: ArrayLike, cases: CaseVariances, *, repeated_patients: bool = False) -> MeanDifference:
+    """Interval and t test of the mean of the replicates' differences (Obuchowski & Rockette 1995, Hillis 2007).
+
+    With r replicates, sample variance S of their differences and mean covariance C over cases between replicates:
+    variance (S + r max(C, 0)) / r, degrees of freedom (S + r max(C, 0))^2 / (S^2 / (r - 1)). For two cells this is
+    the analysis of Obuchowski & Rockette with random readers and cases; a contrast of more cells is one variable.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size != cases.each.size or not values.size:
+        raise ValueError(f"{values.size} differences of replicates need as many variances, got {cases.each.size}")
+    spread = _spread(values)
+    if values.size < ENOUGH_REPLICATES:
+        method = CLUSTERED_CASES_ONLY if repeated_patients else CASES_ONLY
+        return _tested(values, cases, spread, sqrt(max(cases.mean, 0.0)), inf, method, FEW_REPLICATES)
+    shared = values.size * max(cases.between, 0.0)
+    total = spread**2 + shared
+    df = total**2 / (spread**4 / (values.size - 1)) if spread else inf
+    return _tested(values, cases, spread, sqrt(total / values.size), df, CROSSED, "")
+
+
+def non_inferiority_p(found: MeanDifference, margin: float) -> float:
+    """One-sided p of "the first is worse than the second by `margin` or more"; margin > 0, in units of the AUC."""
+    if not margin > 0:
+        raise ValueError(f"the margin must be > 0, got {margin}")
+    if not found.se:
+        return float(found.difference <= -margin)
+    statistic = (found.difference + margin) / found.se
+    return float(stats.norm.sf(statistic) if found.df == inf else stats.t.sf(statistic, found.df))
+
+
+def two_way_bootstrap(draws: Floats, resamples: Resamples) -> Floats:
+    """Values of the mean difference when cases and replicates are drawn: (draws, replicates) -> (draws).
+
+    `draws` holds each replicate's difference in every resample of the cases; per draw the replicates are drawn with
+    replacement too (the two-way or "pigeonhole" bootstrap, Owen 2007).
+    """
+    count = draws.shape[1]
+    random = np.random.default_rng([resamples.seed, 1])
+    picked = random.integers(0, count, draws.shape)
+    return np.asarray(np.take_along_axis(draws, picked, axis=1).mean(axis=1), dtype=np.float64)
+
+
+def _spread(values: Floats) -> float:
+    """Standard deviation; equal values have none, whatever their rounding."""
+    if values.size < 2:
+        return nan
+    found = float(np.std(values, ddof=1))
+    return found if found > _ROUNDING else 0.0
+
+
+def _tested(
+    values: Floats, cases: CaseVariances, spread: float, se: float, df: float, method: str, flag: str
+) -> MeanDifference:
+    difference = float(values.mean())
+    if se == 0 or isnan(se):
+        notes = [flag, "" if isnan(se) else ZERO_VARIANCE if difference else IDENTICAL]
+        flag = "; ".join(filter(None, notes))
+    statistic = difference / se if se else (np.copysign(inf, difference) if difference else 0.0)
+    width = (Z95 if df == inf else float(stats.t.ppf(0.975, df))) * se
+    p = float(2 * (stats.norm.sf(abs(statistic)) if df == inf else stats.t.sf(abs(statistic), df)))
+    return MeanDifference(
+        difference=difference,
+        se=se,
+        low=difference - width,
+        high=difference + width,
+        statistic=float(statistic),
+        df=df,
+        p=p,
+        se_cases=sqrt(max(cases.mean, 0.0)),
+        sd_replicates=spread,
+        replicates=values.size,
+        method=method,
+        flag=flag,
+    )
+
+
+def case_variance(positive: Floats, negative: Floats, clusters: Clusters) -> float:
+    """Variance over cases of a difference, from its differences of placements; clustered where patients repeat."""
+    return clustered.variance(positive, negative, clusters) if clusters.repeat else delong.variance(positive, negative)
