@@ -48,6 +48,9 @@ DETECTIONS: dict[str, pl.DataType] = {
 }
 """One row per box that a detector drew, stored pixels, half open; class 0 is the target."""
 
+CONFIDENCE_FLOOR = 0.001
+"""Lowest confidence of a detector's box; an image without any scores 0 and has no logit."""
+
 ROLES = ("train", "validation", "reserve", "external", "pretraining")
 UNIQUE = ("key", "region", "image", "variant")
 """Together they name one prediction."""

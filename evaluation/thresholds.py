@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,13 +73,20 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike, rule: Threshold) -> f
 
 def operating_point(labels: ArrayLike, scores: ArrayLike, threshold: float) -> OperatingPoint:
     """Counts at a threshold; one class alone is allowed here, because a carried threshold may meet it."""
-    truth, called = np.asarray(labels) == 1, np.asarray(scores, dtype=np.float64) >= threshold
+    return count(labels, np.asarray(scores, dtype=np.float64) >= threshold, threshold)
+
+
+def count(labels: ArrayLike, called: ArrayLike, threshold: float = nan) -> OperatingPoint:
+    """Counts of decisions that are already made (booleans); `threshold` is NaN where there was not one for all."""
+    truth, positive = np.asarray(labels) == 1, np.asarray(called, dtype=bool)
+    if truth.shape != positive.shape:
+        raise ValueError(f"labels and decisions must be equally long, got {truth.shape} and {positive.shape}")
     return OperatingPoint(
         threshold=float(threshold),
-        tp=int(np.count_nonzero(truth & called)),
-        fp=int(np.count_nonzero(~truth & called)),
-        fn=int(np.count_nonzero(truth & ~called)),
-        tn=int(np.count_nonzero(~truth & ~called)),
+        tp=int(np.count_nonzero(truth & positive)),
+        fp=int(np.count_nonzero(~truth & positive)),
+        fn=int(np.count_nonzero(truth & ~positive)),
+        tn=int(np.count_nonzero(~truth & ~positive)),
     )
 
 

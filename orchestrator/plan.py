@@ -114,10 +114,19 @@ def _outcomes(workspace: Workspace, jobs: Mapping[str, Job], *, retry_failed: bo
 
 
 def _check_primary(study: StudySpec, expansion: Expansion) -> None:
-    """The primary comparisons name cells that there are; better refused now than after all training."""
+    """What is primary names cells that there are; better refused now than after all training."""
+    from evaluation.comparison.effects import named_effects
     from evaluation.comparison.primary import primary_pairs
 
     columns = ("cell", "arm", "backbone", "init", "pretraining")
     rows = [(cell.id, cell.arm, cell.backbone, cell.init, cell.pretraining) for cell in expansion.cells]
     table = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
-    primary_pairs(study.analysis, table.with_columns(exploratory=pl.lit(False)))
+    cells = table.with_columns(exploratory=pl.lit(False))
+    primary_pairs(study.analysis, cells)
+    found = {effect.kind for effect in named_effects(cells)}
+    for kind in study.analysis.primary.effects:
+        if kind not in found:
+            raise StudyError(
+                f"Study {study.name!r}: analysis.primary.effects names {kind!r}, but no arm has two cells that it "
+                f"compares; its grids give {', '.join(sorted(found)) or 'no named effect'}. Add cells or leave it out."
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,12 +13,13 @@ from search_spaces.arms import Arm
 from search_spaces.recipes import reads_boxes
 
 if TYPE_CHECKING:
-    from evaluation.comparison import Comparison
+    from cohorts.manifest import Center
+    from evaluation.comparison.comparing import Comparison, Further
 
 
 def compare_cells(plan: Plan, lock: Lock | None) -> Comparison:
     """All published predictions of the study, joined with the labels of centers that are open."""
-    from evaluation.comparison import compare
+    from evaluation.comparison.comparing import compare
 
     is_open = plan.external_open
     return compare(
@@ -27,6 +28,7 @@ def compare_cells(plan: Plan, lock: Lock | None) -> Comparison:
         plan.workspace.study.analysis,
         cells(plan, lock),
         open_external=is_open,
+        further=further(plan, open_external=is_open),
     )
 
 
@@ -34,25 +36,73 @@ def predictions(plan: Plan, *, open_external: bool) -> pl.DataFrame:
     """The prediction tables of all finished predict jobs."""
     from evaluation.tables import PREDICTIONS
 
-    tables = [
-        pl.read_parquet(plan.workspace.run_store.attempts(key) / str(record["attempt"]) / "predictions.parquet")
-        for key, record in plan.finished.items()
-        if plan.jobs[key].kind == "predict" and (open_external or not plan.jobs[key].sealed)
+    return pl.concat([pl.DataFrame(schema=PREDICTIONS), *_published(plan, "predictions", open_external)])
+
+
+def further(plan: Plan, *, open_external: bool) -> Further:
+    """What is known of the images beside their labels: attributes, lesions, and the boxes that detectors drew."""
+    from evaluation.comparison.comparing import Further
+    from evaluation.tables import DETECTIONS
+
+    centers = _readable(plan, open_external=open_external)
+    return Further(
+        attributes=attributes(centers),
+        lesions=lesions(plan, centers),
+        detections=pl.concat([pl.DataFrame(schema=DETECTIONS), *_published(plan, "detections", open_external)]),
+    )
+
+
+def attributes(centers: Mapping[str, Center]) -> pl.DataFrame:
+    """Age, sex, view and the longest side of the largest box in millimeters, where they are known."""
+    from evaluation.comparison.subgroups import NO_ATTRIBUTES
+
+    return pl.concat([NO_ATTRIBUTES, *(_attributes(center) for center in centers.values())], how="diagonal")
+
+
+def lesions(plan: Plan, centers: Mapping[str, Center]) -> pl.DataFrame:
+    """Boxes of images with a positive label, for every arm of detectors."""
+    from evaluation.comparison.localization import LESIONS
+
+    frames = [
+        center.boxes.join(center.labels.filter(pl.col("label").is_in(arm.labels.positive)), on="image", how="semi")
+        .with_columns(arm=pl.lit(arm.name), center=pl.lit(name))
+        .select(list(LESIONS))
+        for arm in plan.workspace.study.arms
+        if arm.task == "detection"
+        for name, center in centers.items()
     ]
-    # The same job may serve two cells only if their recipes agree; the tables carry the cell they were made for.
-    return pl.concat(tables) if tables else pl.DataFrame(schema=PREDICTIONS)
+    return pl.concat([pl.DataFrame(schema=LESIONS), *frames])
+
+
+def _attributes(center: Center) -> pl.DataFrame:
+    sides = pl.max_horizontal(pl.col("x1") - pl.col("x0"), pl.col("y1") - pl.col("y0"))
+    largest = center.boxes.group_by("image").agg(sides.max().alias("side"))
+    images = center.images.join(largest, on="image", how="left")
+    return images.select(
+        "center", "image", "age", "sex", "view", (pl.col("side") * pl.col("spacing_mm")).alias("lesion_size")
+    )
+
+
+def _published(plan: Plan, table: str, open_external: bool) -> Iterator[pl.DataFrame]:
+    """One table of every finished predict job that wrote it; the tables carry the cell they were made for."""
+    for key, record in plan.finished.items():
+        if plan.jobs[key].kind == "predict" and (open_external or not plan.jobs[key].sealed):
+            path = plan.workspace.run_store.attempts(key) / str(record["attempt"]) / f"{table}.parquet"
+            if path.exists() or table == "predictions":
+                yield pl.read_parquet(path)
+
+
+def _readable(plan: Plan, *, open_external: bool) -> dict[str, Center]:
+    """The centers whose labels and boxes may be read now; sealed ones are not even opened."""
+    cohort = plan.workspace.study.cohort
+    names = cohort.centers if open_external else cohort.development
+    return {name: plan.cohort.centers[name] for name in names if name in plan.cohort.centers}
 
 
 def labels(plan: Plan, *, open_external: bool) -> pl.DataFrame:
     """arm, center, image, label (1 or 0) by each arm's rule; sealed centers are not even read."""
-    study = plan.workspace.study
-    names = study.cohort.centers if open_external else study.cohort.development
-    frames = [
-        _coded(arm, name, plan.cohort.centers[name].labels)
-        for arm in study.arms
-        for name in names
-        if name in plan.cohort.centers
-    ]
+    centers = _readable(plan, open_external=open_external)
+    frames = [_coded(arm, name, center.labels) for arm in plan.workspace.study.arms for name, center in centers.items()]
     schema = {"arm": pl.String, "center": pl.String, "image": pl.String, "label": pl.Int64}
     return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 

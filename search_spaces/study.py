@@ -131,12 +131,16 @@ class Corpus(Part):
 
 
 class Primary(Part):
-    """The contrasts the study was made for; Holm is applied within them."""
+    """The contrasts the study was made for; p-values are adjusted within them."""
 
     metric: Literal["auc"] = "auc"
     on: Literal["external", "reserve"] = "external"
     comparisons: tuple[tuple[str, str], ...] = ()
     """Pairs of pretraining sources, or of cells written arm/backbone-pretraining-init."""
+    effects: Annotated[tuple[Literal["payoff", "source", "init"], ...], AfterValidator(all_different)] = ()
+    """Named contrasts, averaged over backbones, that join the family."""
+    margin: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    """Non-inferiority margin of the AUC."""
 
 
 class SensitivityAtLeast(Part):
@@ -154,15 +158,39 @@ class SpecificityAtLeast(Part):
 Threshold = SensitivityAtLeast | SpecificityAtLeast | Literal["youden"]
 
 
+class Bootstrap(Part):
+    """Resamples of patients, the same for all cells."""
+
+    draws: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+Attribute = Literal["age", "sex", "view", "device", "lesion_size"]
+
+
 class Analysis(Part):
     """What will be computed, fixed before an external center is opened."""
 
     unit: Literal["patient"] = "patient"
     primary: Primary = Primary()
+    adjust: Literal["holm", "hommel", "bh"] = "holm"
+    """How p-values are adjusted within a family."""
     thresholds: tuple[Threshold, ...] = (
         SensitivityAtLeast(sensitivity=0.9),
         SpecificityAtLeast(specificity=0.9),
         "youden",
+    )
+    mcnemar: Literal["mid-p", "exact", "chi2", "corrected"] = "mid-p"
+    """The variant whose p-value is adjusted; clustered where patients have several images."""
+    bootstrap: Bootstrap = Bootstrap()
+    net_benefit: tuple[Fraction, ...] = (0.1, 0.2, 0.3, 0.5)
+    """Risks from which one would act, at which net benefits of planned pairs are compared."""
+    subgroups: Annotated[tuple[Attribute, ...], AfterValidator(all_different)] = (
+        "age",
+        "sex",
+        "view",
+        "device",
+        "lesion_size",
     )
 
 

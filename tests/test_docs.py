@@ -12,7 +12,7 @@ from search_spaces.study import StudySpec, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDY_FILE = (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -45,6 +45,13 @@ def row_of(path: str) -> str:
 
 
 FIELDS = list(fields(StudySpec))
+EXAMPLES = [
+    (page.name, code)
+    for page in PAGES
+    if page.parent.name == "statistics"
+    for kind, code in FENCED.findall(page.read_text(encoding="utf-8"))
+    if kind == "python"
+]
 STUDIES = [block for kind, block in FENCED.findall(STUDY_FILE) if kind == "yaml" and re.search(r"^name:", block, re.M)]
 
 
@@ -94,6 +101,11 @@ def test_the_study_shown_in_the_readme_loads(tmp_path):
     path.write_text(study, encoding="utf-8")
 
     assert load_study(path).arms
+
+
+@pytest.mark.parametrize(("page", "code"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
+def test_every_example_of_the_statistics_runs_on_its_own(page, code):
+    exec(compile(code, page, "exec"), {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from evaluation.comparison.aggregation import image_scores, replicate_scores
-from evaluation.comparison.contrasts import contrasts
-from evaluation.comparison.operating_points import operating_points
+from evaluation.comparison.aggregation import SCORES, image_scores, replicate_scores
+from evaluation.comparison.benefit import DECISION_CURVES, NET_BENEFIT, decision_curves, net_benefits, recalibrations
+from evaluation.comparison.between_centers import CENTER_PROBE, HETEROGENEITY, center_probes, heterogeneity
+from evaluation.comparison.calibrated import CALIBRATION, calibrations
+from evaluation.comparison.calls import carried
+from evaluation.comparison.contrasts import CONTRASTS, contrasts
+from evaluation.comparison.curves import PRECISION_RECALL, ROC, precision_recall, roc
+from evaluation.comparison.decisions import DECISIONS, decisions
+from evaluation.comparison.inference import EFFECTS, effects
+from evaluation.comparison.localization import FROC, LESIONS, LOCALIZATION, localization, with_reference
+from evaluation.comparison.operating_points import OPERATING_POINTS, operating_points
 from evaluation.comparison.panels import Panel, panels
-from evaluation.comparison.performance import performance
-from evaluation.discrimination import roc_points
-from evaluation.tables import check
+from evaluation.comparison.performance import PERFORMANCE, performance
+from evaluation.comparison.stability import STABILITY, STABILITY_PAIRS, stability_frames
+from evaluation.comparison.subgroups import NO_ATTRIBUTES, SUBGROUPS, subgroups
+from evaluation.tables import DETECTIONS, check
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis
 
@@ -27,51 +36,114 @@ CELLS: dict[str, pl.DataType] = {
     "exploratory": pl.Boolean(),
     "box": pl.String(),
 }
-ROC: dict[str, pl.DataType] = {
-    "arm": pl.String(),
-    "cell": pl.String(),
-    "role": pl.String(),
-    "center": pl.String(),
-    "threshold": pl.Float64(),
-    "fpr": pl.Float64(),
-    "tpr": pl.Float64(),
-}
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What was found, one frame per question; a number that cannot be estimated is NaN, never null.
 
-    Columns: `aggregation.SCORES`, `performance.PERFORMANCE`, `operating_points.OPERATING_POINTS`,
-    `contrasts.CONTRASTS` and `ROC`. `center` is a center's name, "all" (pooled) or "stratified".
+    The columns of each frame are in SCHEMAS under its name. `center` is a name, "all" (pooled) or "stratified".
     """
 
     scores: pl.DataFrame
     performance: pl.DataFrame
-    operating_points: pl.DataFrame
+    effects: pl.DataFrame
     contrasts: pl.DataFrame
+    operating_points: pl.DataFrame
+    decisions: pl.DataFrame
+    calibration: pl.DataFrame
+    decision_curves: pl.DataFrame
+    net_benefit: pl.DataFrame
+    heterogeneity: pl.DataFrame
+    center_probe: pl.DataFrame
+    subgroups: pl.DataFrame
     roc: pl.DataFrame
+    precision_recall: pl.DataFrame
+    localization: pl.DataFrame
+    froc: pl.DataFrame
+    stability: pl.DataFrame
+    stability_pairs: pl.DataFrame
+
+
+SCHEMAS: dict[str, dict[str, pl.DataType]] = {
+    "scores": SCORES,
+    "performance": PERFORMANCE,
+    "effects": EFFECTS,
+    "contrasts": CONTRASTS,
+    "operating_points": OPERATING_POINTS,
+    "decisions": DECISIONS,
+    "calibration": CALIBRATION,
+    "decision_curves": DECISION_CURVES,
+    "net_benefit": NET_BENEFIT,
+    "heterogeneity": HETEROGENEITY,
+    "center_probe": CENTER_PROBE,
+    "subgroups": SUBGROUPS,
+    "roc": ROC,
+    "precision_recall": PRECISION_RECALL,
+    "localization": LOCALIZATION,
+    "froc": FROC,
+    "stability": STABILITY,
+    "stability_pairs": STABILITY_PAIRS,
+}
+
+
+@dataclass(frozen=True)
+class Further:
+    """What a study may know beside predictions and labels; without it the frames that need it are empty."""
+
+    attributes: pl.DataFrame = field(default_factory=lambda: NO_ATTRIBUTES)
+    """Some of subgroups.ATTRIBUTES, one row per image."""
+    detections: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DETECTIONS))
+    lesions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LESIONS))
+    """Boxes of the positive labels, per detection arm."""
+    variants: pl.DataFrame | None = None
+    """Which perturbation a variant is a draw of."""
 
 
 def compare(
-    predictions: pl.DataFrame, labels: pl.DataFrame, plan: Analysis, cells: pl.DataFrame, *, open_external: bool
+    predictions: pl.DataFrame,
+    labels: pl.DataFrame,
+    plan: Analysis,
+    cells: pl.DataFrame,
+    *,
+    open_external: bool,
+    further: Further | None = None,
 ) -> Comparison:
     """Join predictions with labels, aggregate the replicates of each cell, and compare the cells.
 
     `labels`: arm, center, image, label (1 or 0); images of an arm without a label are left out. `cells`: CELLS, whose
-    order is the order of every frame. Until `open_external`, no frame has an external row. Raises StudyError for
-    faulty tables and for primary comparisons that name nothing.
+    order is the order of every frame. Until `open_external`, no frame has
+    an external row. Raises StudyError for faulty tables and for primary comparisons that name nothing.
     """
     known = _checked_cells(cells)
     replicates = replicate_scores(predictions, labels, known, open_external=open_external)
     scores = image_scores(replicates)
-    boards = list(panels(scores))
+    boards = list(panels(scores, replicates))
+    measured, found = performance(boards, replicates, known), effects(boards, plan, known)
+    maps, more = recalibrations(boards, known), further or Further()
+    usable = with_reference(predictions, labels, more.lesions, known)
+    limits, seal = _limits(boards, plan), {"open_external": open_external}
+    located = localization(more.detections, usable, more.lesions, known, **seal)
+    stable = stability_frames(predictions, labels, known, more.variants, limits, **seal, adjust=plan.adjust)
     return Comparison(
         scores=scores,
-        performance=performance(boards, replicates, known),
-        operating_points=operating_points(boards, plan, known),
+        performance=measured,
+        effects=found,
         contrasts=contrasts(boards, plan, known),
-        roc=_roc(boards, known),
+        operating_points=operating_points(boards, plan, known),
+        decisions=decisions(boards, plan, known),
+        calibration=calibrations(boards, maps),
+        decision_curves=decision_curves(boards, maps),
+        net_benefit=net_benefits(boards, plan, known, maps),
+        heterogeneity=heterogeneity(measured, found),
+        center_probe=center_probes(boards, known, plan.bootstrap.seed),
+        subgroups=subgroups(boards, plan, known, more.attributes),
+        roc=roc(boards, known),
+        precision_recall=precision_recall(boards, known),
+        localization=located.localization,
+        froc=located.froc,
+        stability=stable.stability,
+        stability_pairs=stable.pairs,
     )
 
 
@@ -82,24 +154,10 @@ def _checked_cells(cells: pl.DataFrame) -> pl.DataFrame:
     return known
 
 
-def _roc(boards: list[Panel], cells: pl.DataFrame) -> pl.DataFrame:
-    curves = [_curve(panel, cell) for cell in cells["cell"] for panel in boards if cell in panel.scores]
-    return pl.concat([pl.DataFrame(schema=ROC), *curves])
-
-
-def _curve(panel: Panel, cell: str) -> pl.DataFrame:
-    cases = panel.cases(cell)
-    if cases.one_class:
-        return pl.DataFrame(schema=ROC)
-    points = roc_points(cases.labels, panel.score(cell, cases))
-    return pl.DataFrame(
-        {"threshold": panel.shown(cell, points.threshold), "fpr": points.fpr, "tpr": points.tpr}
-    ).select(
-        pl.lit(panel.arms[cell]).alias("arm"),
-        pl.lit(cell).alias("cell"),
-        pl.lit(panel.role).alias("role"),
-        pl.lit(panel.center).alias("center"),
-        "threshold",
-        "fpr",
-        "tpr",
-    )
+def _limits(boards: list[Panel], plan: Analysis) -> dict[str, float]:
+    """The carried threshold of each cell by the plan's first rule, where it is one for all models."""
+    if not plan.thresholds:
+        return {}
+    cells = {cell for panel in boards for cell in panel.scores}
+    found = {cell: carried(boards, cell, plan.thresholds[0]) for cell in sorted(cells)}
+    return {cell: by.threshold for cell, by in found.items() if by is not None}

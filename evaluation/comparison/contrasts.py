@@ -1,4 +1,4 @@
-"""Every pair of cells, compared on the images that both scored, with Holm's adjustment."""
+"""Every pair of cells, compared on the images that both scored."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
 
-from evaluation.arrays import Floats
-from evaluation.comparison.panels import POOLED, STRATIFIED, Cases, Panel
+from evaluation.comparison.cases import Cases
+from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
 from evaluation.comparison.performance import ONE_CLASS
 from evaluation.comparison.primary import Pair, primary_pairs
 from evaluation.discrimination import CLUSTERED, DELONG, Difference, difference, tested
+from evaluation.multiplicity import ADJUSTMENTS
 from evaluation.strata import Stratum, stratified_difference
 from search_spaces.study import Analysis
 
@@ -35,6 +35,7 @@ CONTRASTS: dict[str, pl.DataType] = {
     "z": pl.Float64(),
     "p": pl.Float64(),
     "p_adjusted": pl.Float64(),
+    "adjustment": pl.String(),
     "family": pl.String(),
     "method": pl.String(),
     "flag": pl.String(),
@@ -47,11 +48,11 @@ Row = dict[str, Any]
 
 
 def contrasts(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.DataFrame:
-    """Differences in AUC, first minus second (CONTRASTS).
+    """Differences in AUC of the cells' aggregates, first minus second (CONTRASTS): secondary to single models.
 
     Family `all pairs`: per role and center every pair of cells, also across arms, where `arm` reads "a vs b" and only
     images that both arms label alike count. Family `primary`: the plan's pairs on its role, pooled; a pair that cannot
-    be tested stays in it with NaN. Holm's adjustment is made within primary, and within all pairs per role and center.
+    be tested stays in it with NaN. P-values are adjusted within primary, and within all pairs per role and center.
     """
     cells_by_id = {row["cell"]: row for row in cells.iter_rows(named=True)}
     every = list(combinations(cells_by_id, 2))
@@ -60,21 +61,10 @@ def contrasts(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.Da
     for role in dict.fromkeys(panel.role for panel in boards):
         compared = _compare_all([panel for panel in boards if panel.role == role], every)
         if role == plan.primary.on:
-            rows += _family(PRIMARY, role, POOLED, _oriented(compared[POOLED], primary), cells_by_id)
+            rows += _family(PRIMARY, role, POOLED, _oriented(compared[POOLED], primary), cells_by_id, plan)
         for center, found in compared.items():
-            rows += _family(ALL_PAIRS, role, center, found, cells_by_id)
+            rows += _family(ALL_PAIRS, role, center, found, cells_by_id, plan)
     return pl.DataFrame(rows, schema=CONTRASTS, orient="row")
-
-
-def holm(p: ArrayLike) -> Floats:
-    """P-values adjusted by Holm (1979), as R's `p.adjust`; a NaN stays NaN but counts in the size of the family."""
-    values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values)  # NaN comes last, like the largest p
-    # statsmodels gives the same values but collects garbage on every call, 0.2 s in a large process.
-    steps = values[order] * np.arange(values.size, 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
 
 
 @dataclass(frozen=True)
@@ -101,7 +91,9 @@ def _compare_panel(panel: Panel, pairs: list[Pair]) -> dict[Pair, _Compared]:
     for first, second in pairs:
         if first in panel.scores and second in panel.scores:
             cases = panel.cases(first, second)
-            if cases.labels.size:
+            # Arms that share images of one class only cannot be compared, and would only dilute the family.
+            across = panel.arms[first] != panel.arms[second]
+            if cases.labels.size and not (across and cases.one_class):
                 found[first, second] = _compare(panel, first, second, cases)
     return found
 
@@ -149,7 +141,7 @@ def _unknown(method: str, flag: str) -> Difference:
 
 
 def _family(
-    family: str, role: str, center: str, found: dict[Pair, _Compared], cells: dict[str, dict[str, Any]]
+    family: str, role: str, center: str, found: dict[Pair, _Compared], cells: dict[str, Row], plan: Analysis
 ) -> list[Row]:
     rows: list[Row] = [
         {"role": role, "center": center, "family": family, "first": pair[0], "second": pair[1]}
@@ -157,8 +149,9 @@ def _family(
         | _numbers(compared)
         for pair, compared in found.items()
     ]
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_adjusted"] = float(adjusted)
+    adjusted = ADJUSTMENTS[plan.adjust]([row["p"] for row in rows])
+    for row, p in zip(rows, adjusted, strict=True):
+        row |= {"p_adjusted": float(p), "adjustment": plan.adjust}
     return rows
 
 

@@ -1,14 +1,21 @@
-"""Operating points: thresholds chosen once on the reserve and carried, and beside them those chosen on the test set."""
+"""Operating points: thresholds chosen once and carried, and beside them those chosen on the test set."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from evaluation.comparison.panels import POOLED, Panel
-from evaluation.thresholds import choose_threshold, operating_point, rule_name
+from evaluation.comparison.calls import Carried, carried, chosen_on_test
+from evaluation.comparison.cases import Cases
+from evaluation.comparison.panels import Panel
+from evaluation.likelihood_ratios import likelihood_ratios
+from evaluation.precision_recall import f1
+from evaluation.proportions import Proportion, clopper_pearson, wilson
+from evaluation.thresholds import OperatingPoint, count, rule_name
 from search_spaces.study import Analysis, Threshold
+
+_RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 OPERATING_POINTS: dict[str, pl.DataType] = {
     "arm": pl.String(),
@@ -22,82 +29,103 @@ OPERATING_POINTS: dict[str, pl.DataType] = {
     "fp": pl.Int64(),
     "fn": pl.Int64(),
     "tn": pl.Int64(),
-    "sensitivity": pl.Float64(),
-    "sensitivity_low": pl.Float64(),
-    "sensitivity_high": pl.Float64(),
-    "specificity": pl.Float64(),
-    "specificity_low": pl.Float64(),
-    "specificity_high": pl.Float64(),
-    "ppv": pl.Float64(),
-    "npv": pl.Float64(),
+    **{
+        f"{rate}{bound}": pl.Float64()
+        for rate in _RATES
+        for bound in ("", "_low", "_high", "_wilson_low", "_wilson_high")
+    },
+    **{f"{ratio}{bound}": pl.Float64() for ratio in ("lr_positive", "lr_negative") for bound in ("", "_low", "_high")},
+    "f1": pl.Float64(),
 }
-ENOUGH = 5
-"""Fewest positives and fewest negatives on which the reserve may choose thresholds."""
+SHOWN_ROLES = ("reserve", "external")
 
 Row = dict[str, Any]
+
+
+class Decided(NamedTuple):
+    """One cell on one panel by one rule."""
+
+    panel: Panel
+    cell: str
+    cases: Cases
+    rule: Threshold
+    by: Carried
+
+    @property
+    def point(self) -> OperatingPoint:
+        """The counts."""
+        return count(self.cases.labels, self.by.calls(self.panel, self.cell, self.cases), self.by.threshold)
 
 
 def operating_points(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.DataFrame:
     """The 2 x 2 table of every cell, rule and center (OPERATING_POINTS); positive is score >= threshold.
 
-    `source`: `reserve`, or `validation` where the reserve has too few cases, is chosen once per cell and rule on all
-    development centers together and carried unchanged; `test` is chosen on the very images shown and is optimistic.
-    A threshold of infinity calls nobody positive. The intervals are Clopper-Pearson's and take images as independent.
+    `source`: `reserve` is chosen once per cell and rule on all development centers together and carried unchanged;
+    `fold thresholds`, where the reserve has too few cases, are one per single model with a majority decision (their
+    `threshold` is NaN); `test` is chosen on the very images shown and is optimistic. A threshold of infinity calls
+    nobody positive. Intervals are Clopper-Pearson's, with Wilson's beside, and take images as independent.
     """
-    rows = [row for cell in cells["cell"] for row in _cell(boards, plan, cell)]
+    rows = [_row(decided) for cell in cells["cell"] for decided in _decided(boards, plan, cell)]
     return pl.DataFrame(rows, schema=OPERATING_POINTS, orient="row")
 
 
-def _cell(boards: list[Panel], plan: Analysis, cell: str) -> list[Row]:
-    mine = [panel for panel in boards if cell in panel.scores]
-    origin = _origin(mine, cell)
-    rows = []
+def _decided(boards: list[Panel], plan: Analysis, cell: str) -> list[Decided]:
+    shown = [panel for panel in boards if cell in panel.scores and panel.role in SHOWN_ROLES]
+    found = []
     for rule in plan.thresholds:
-        if origin:
-            threshold = _choose(origin, cell, rule)
-            shown = [panel for panel in mine if panel.role in {"reserve", "external", origin.role}]
-            rows += [_row(panel, cell, rule, threshold, origin.role) for panel in shown]
-        tests = [panel for panel in mine if panel.role == "external" and not panel.cases(cell).one_class]
-        rows += [_row(panel, cell, rule, _choose(panel, cell, rule), "test") for panel in tests]
-    return rows
+        by = carried(boards, cell, rule)
+        if by is not None:
+            found += [Decided(panel, cell, panel.cases(cell), rule, by) for panel in shown]
+        tests = [(panel, panel.cases(cell)) for panel in shown if panel.role == "external"]
+        found += [
+            Decided(panel, cell, cases, rule, chosen_on_test(panel, cell, cases, rule))
+            for panel, cases in tests
+            if not cases.one_class
+        ]
+    return found
 
 
-def _origin(mine: list[Panel], cell: str) -> Panel | None:
-    """The pooled panel that chooses: the reserve if it has enough cases, else validation if it has both classes."""
-    pooled = {panel.role: panel for panel in mine if panel.center == POOLED}
-    reserve, validation = pooled.get("reserve"), pooled.get("validation")
-    if reserve and min(reserve.cases(cell).n_positive, reserve.cases(cell).n_negative) >= ENOUGH:
-        return reserve
-    return validation if validation and not validation.cases(cell).one_class else None
-
-
-def _choose(panel: Panel, cell: str, rule: Threshold) -> float:
-    cases = panel.cases(cell)
-    return choose_threshold(cases.labels, panel.score(cell, cases), rule)
-
-
-def _row(panel: Panel, cell: str, rule: Threshold, threshold: float, source: str) -> Row:
-    cases = panel.cases(cell)
-    point = operating_point(cases.labels, panel.score(cell, cases), threshold)
-    sensitivity, specificity = point.sensitivity, point.specificity
-    return {
+def _row(decided: Decided) -> Row:
+    point, panel, cell = decided.point, decided.panel, decided.cell
+    row: Row = {
         "arm": panel.arms[cell],
         "cell": cell,
         "role": panel.role,
         "center": panel.center,
-        "rule": rule_name(rule),
-        "threshold": float(panel.shown(cell, point.threshold)),
-        "source": source,
+        "rule": rule_name(decided.rule),
+        "threshold": decided.by.shown(panel, cell),
+        "source": decided.by.source,
         "tp": point.tp,
         "fp": point.fp,
         "fn": point.fn,
         "tn": point.tn,
-        "sensitivity": sensitivity.value,
-        "sensitivity_low": sensitivity.low,
-        "sensitivity_high": sensitivity.high,
-        "specificity": specificity.value,
-        "specificity_low": specificity.low,
-        "specificity_high": specificity.high,
-        "ppv": point.ppv.value,
-        "npv": point.npv.value,
+        "f1": f1(point.tp, point.fp, point.fn).value,
+    }
+    counts = {
+        "sensitivity": (point.tp, point.tp + point.fn),
+        "specificity": (point.tn, point.tn + point.fp),
+        "ppv": (point.tp, point.tp + point.fp),
+        "npv": (point.tn, point.tn + point.fn),
+    }
+    for rate, (successes, total) in counts.items():
+        row |= _bounds(rate, clopper_pearson(successes, total), wilson(successes, total))
+    return row | _ratios(point)
+
+
+def _bounds(name: str, exact: Proportion, score: Proportion) -> Row:
+    return {
+        name: exact.value,
+        f"{name}_low": exact.low,
+        f"{name}_high": exact.high,
+        f"{name}_wilson_low": score.low,
+        f"{name}_wilson_high": score.high,
+    }
+
+
+def _ratios(point: OperatingPoint) -> Row:
+    found = likelihood_ratios(point.tp, point.fp, point.fn, point.tn)
+    return {
+        f"{name}{bound}": value
+        for name, ratio in (("lr_positive", found.positive), ("lr_negative", found.negative))
+        for bound, value in (("", ratio.value), ("_low", ratio.low), ("_high", ratio.high))
     }

@@ -7,9 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from evaluation.comparison.panels import POOLED, STRATIFIED, Cases, Panel
+from evaluation.comparison.cases import Cases
+from evaluation.comparison.contrast import Measured, measure, stratify
+from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
 from evaluation.comparison.replicates import single_replicates
 from evaluation.discrimination import CLUSTERED, DELONG, Area, area
+from evaluation.precision_recall import average_precision, best_f1
 from evaluation.strata import Stratum, stratified_area
 
 PERFORMANCE: dict[str, pl.DataType] = {
@@ -31,16 +34,29 @@ PERFORMANCE: dict[str, pl.DataType] = {
     "auc_naive_low": pl.Float64(),
     "auc_naive_high": pl.Float64(),
     "flag": pl.String(),
+    "average_precision": pl.Float64(),
+    "average_precision_low": pl.Float64(),
+    "average_precision_high": pl.Float64(),
+    "best_f1": pl.Float64(),
+    "single_low": pl.Float64(),
+    "single_high": pl.Float64(),
+    "single_method": pl.String(),
     "single_mean": pl.Float64(),
     "single_sd": pl.Float64(),
+    "single_sd_folds": pl.Float64(),
+    "single_sd_seeds": pl.Float64(),
     "replicates": pl.Int64(),
     "replicates_planned": pl.Int64(),
     "complete": pl.Boolean(),
     "exploratory": pl.Boolean(),
 }
 
-_MEASURED = [*list(PERFORMANCE)[:2], *list(PERFORMANCE)[5:18]]
+_FACTS = ("backbone", "pretraining", "init")
+_MEASURED = [name for name in list(PERFORMANCE)[: list(PERFORMANCE).index("single_mean")] if name not in _FACTS]
 ONE_CLASS = "one class"
+WIDE_GAP = 0.02
+"""Difference of the pooled and the stratified AUC that is flagged."""
+_NO_PRECISION = dict.fromkeys(("average_precision", "average_precision_low", "average_precision_high", "best_f1"), nan)
 MISSING = "images without a score"
 
 Row = dict[str, Any]
@@ -49,7 +65,8 @@ Row = dict[str, Any]
 def performance(boards: list[Panel], replicates: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """AUC of every cell per center, pooled, and over several external centers also stratified (PERFORMANCE).
 
-    `replicates` holds the scores of single replicates, whose mean AUC and its standard deviation stand beside.
+    Beside the aggregate: average precision, the best F1 (its threshold chosen on these images, so optimistic), and the
+    single models, as mean AUC with an interval over cases and replicates and as spread over folds and seeds.
     """
     rows = [row for cell in cells["cell"] for row in _cell(boards, cell)]
     table = pl.DataFrame(rows, schema={name: PERFORMANCE[name] for name in _MEASURED}, orient="row")
@@ -58,7 +75,7 @@ def performance(boards: list[Panel], replicates: pl.DataFrame, cells: pl.DataFra
         table.join(facts, on="cell", how="left", maintain_order="left")
         .join(single_replicates(replicates), on=["cell", "role", "center"], how="left", maintain_order="left")
         .with_columns(
-            pl.col("single_mean", "single_sd").fill_null(nan),
+            pl.col("^single_mean|single_sd.*$").fill_null(nan),
             complete=pl.col("even")
             & (pl.col("replicates") == pl.col("replicates_planned"))
             & ~pl.col("flag").str.contains(MISSING, literal=True),
@@ -71,7 +88,10 @@ def _cell(boards: list[Panel], cell: str) -> list[Row]:
     measured = [_Measured(panel, cell) for panel in boards if cell in panel.scores]
     rows = [one.row() for one in measured]
     external = [one for one in measured if one.panel.role == "external" and one.panel.center != POOLED]
-    return [*rows, _stratified(external)] if len(external) > 1 else rows
+    if len(external) < 2:
+        return rows
+    pooled = next(row for row in rows if row["role"] == "external" and row["center"] == POOLED)
+    return [*rows, _stratified(external, cell, pooled["auc"])]
 
 
 class _Measured:
@@ -83,15 +103,32 @@ class _Measured:
         self.area, self.naive = _areas(panel, cell, self.cases)
 
     def row(self) -> Row:
+        return (
+            {
+                "arm": self.panel.arms[self.cell],
+                "cell": self.cell,
+                "role": self.panel.role,
+                "center": self.panel.center,
+                "n_positive": self.cases.n_positive,
+                "n_negative": self.cases.n_negative,
+                "patients": self.cases.clusters.count,
+            }
+            | _numbers(self.area, self.naive, self.flag)
+            | self._precision()
+            | _single(measure(self.panel, {self.cell: 1.0}))
+        )
+
+    def _precision(self) -> Row:
+        if self.cases.one_class:
+            return _NO_PRECISION
+        scores = self.panel.score(self.cell, self.cases)
+        found = average_precision(self.cases.labels, scores)
         return {
-            "arm": self.panel.arms[self.cell],
-            "cell": self.cell,
-            "role": self.panel.role,
-            "center": self.panel.center,
-            "n_positive": self.cases.n_positive,
-            "n_negative": self.cases.n_negative,
-            "patients": self.cases.clusters.count,
-        } | _numbers(self.area, self.naive, self.flag)
+            "average_precision": found.value,
+            "average_precision_low": found.low,
+            "average_precision_high": found.high,
+            "best_f1": best_f1(self.cases.labels, scores).value,
+        }
 
     @property
     def flag(self) -> str:
@@ -124,9 +161,21 @@ def _numbers(found: Area, naive: Area, flag: str) -> Row:
     }
 
 
-def _stratified(centers: list[_Measured]) -> Row:
+def _single(found: Measured | None) -> Row:
+    """Interval of the mean AUC of single models, over cases and replicates."""
+    if found is None:
+        return {"single_low": nan, "single_high": nan, "single_method": ""}
+    single = found.single
+    return {"single_low": max(0.0, single.low), "single_high": min(1.0, single.high), "single_method": single.method}
+
+
+def _stratified(centers: list[_Measured], cell: str, pooled: float) -> Row:
     both = stratified_area([one.stratum(one.area) for one in centers])
     naive = stratified_area([one.stratum(one.naive) for one in centers])
     rows = [one.row() for one in centers]
     counts = {name: sum(row[name] for row in rows) for name in ("n_positive", "n_negative", "patients")}
-    return rows[0] | counts | {"center": STRATIFIED} | _numbers(both, naive, both.flag)
+    gap = pooled - both.auc
+    apart = f"pooled AUC differs by {gap:+.3f}" if abs(gap) > WIDE_GAP else ""
+    flag = "; ".join(filter(None, [both.flag, apart]))
+    single = _single(stratify([one.panel for one in centers], {cell: 1.0}))
+    return rows[0] | counts | {"center": STRATIFIED} | _numbers(both, naive, flag) | _NO_PRECISION | single

@@ -10,6 +10,7 @@ from search_spaces.errors import StudyError, nearest
 from search_spaces.study import Analysis
 
 Pair = tuple[str, str]
+"""Two cell ids, or two pretraining sources."""
 
 
 def primary_pairs(plan: Analysis, cells: pl.DataFrame) -> list[Pair]:

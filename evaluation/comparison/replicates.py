@@ -12,6 +12,8 @@ _GROUP = ("cell", "role", "center")
 def single_replicates(replicates: pl.DataFrame) -> pl.DataFrame:
     """Mean and standard deviation of the AUC over replicates, their number, and whether all scored the same images.
 
+    `single_sd_folds` is the standard deviation of the folds' means, `single_sd_seeds` that of seeds within a fold.
+
     In the validation role a replicate's AUC is over its own fold, so `even` asks that every fold has all its seeds.
     """
     pooled = replicates.with_columns(center=pl.lit(POOLED))
@@ -30,7 +32,11 @@ def single_replicates(replicates: pl.DataFrame) -> pl.DataFrame:
         pl.col("auc").std().alias("single_sd"),
         pl.len().alias("replicates"),
     )
-    return summary.join(_even(both), on=_GROUP)
+    folds = aucs.group_by(*_GROUP, "fold").agg(pl.col("auc").mean(), pl.col("auc").var().alias("within"))
+    spread = folds.group_by(_GROUP).agg(
+        pl.col("auc").std().alias("single_sd_folds"), pl.col("within").mean().sqrt().alias("single_sd_seeds")
+    )
+    return summary.join(spread, on=_GROUP).join(_even(both), on=_GROUP)
 
 
 def _auc_per_replicate(scores: pl.DataFrame) -> pl.DataFrame:

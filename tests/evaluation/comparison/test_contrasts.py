@@ -7,10 +7,9 @@ from math import isnan
 import polars as pl
 import pytest
 
-from evaluation.comparison.contrasts import holm
 from evaluation.discrimination import auc_difference
+from evaluation.multiplicity import holm
 from search_spaces.study import Analysis, Primary
-from tests.evaluation.reference import golden
 from tests.evaluation.study_example import (
     CHEST,
     IMAGENET,
@@ -42,18 +41,6 @@ def contrasts(*used, truth=BOTH, plan=PLAN, scores=SCORES, **changes):
         for row in series(cell, center, values, role="external")
     ]
     return compared(predictions(*rows), truth, plan=plan, **changes).contrasts
-
-
-@pytest.mark.parametrize("family", ["mixed", "ties", "capped", "one"])
-def test_holm_equals_p_adjust(family):
-    expected = golden("holm").filter(family=family)
-
-    assert holm(expected["p"]) == pytest.approx(expected["adjusted"].to_numpy(), abs=1e-15)
-
-
-def test_a_contrast_that_cannot_be_tested_still_counts_in_its_family():
-    assert holm([0.01, float("nan"), 0.02]).tolist() == pytest.approx([0.03, float("nan"), 0.04], nan_ok=True)
-    assert holm([]).size == 0
 
 
 def test_a_pair_within_an_arm_is_first_minus_second_on_the_same_images():

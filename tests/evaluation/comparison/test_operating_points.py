@@ -53,16 +53,54 @@ def test_the_reserve_itself_is_shown_and_validation_is_not():
     ]
 
 
-def test_too_few_reserve_positives_leave_the_choice_to_validation():
+def test_too_few_reserve_positives_leave_the_choice_to_each_models_own_fold():
     found = points(truth=TRUTH | {"a": [0] * 6 + [1] * 4}).filter(center="all")
 
-    # validation: negatives .3 .35, positives .4 .8
-    assert found.select("role", "source", "threshold").rows() == [
-        ("reserve", "validation", 0.4),
-        ("validation", "validation", 0.4),
-        ("external", "validation", 0.4),
-        ("external", "test", 0.6),
+    # The one model's held-out patients: negatives .3 .35, positives .4 .8, so Youden's threshold is .4.
+    assert found.select("role", "source", "tp", "fp").rows() == [
+        ("reserve", "fold thresholds", 4, 3),
+        ("external", "fold thresholds", 2, 1),
+        ("external", "test", 2, 0),
     ]
+    assert found["threshold"].is_nan().to_list() == [True, True, False]
+
+
+def test_fold_thresholds_decide_by_the_majority_of_the_models():
+    models = {
+        0: ([0.3, 0.4], [0.1, 0.9, 0.6, 0.6]),  # threshold .4: calls b1 b2 b3
+        1: ([0.5, 0.7], [0.8, 0.6, 0.75, 0.1]),  # threshold .7: calls b0 b2
+        2: ([0.2, 0.9], [0.1, 0.95, 0.3, 0.9]),  # threshold .9: calls b1 b3
+    }
+    rows = [
+        row
+        for fold, (held_out, external) in models.items()
+        for row in (
+            *series(IMAGENET, "vwx"[fold], held_out, role="validation", fold=fold),
+            *series(IMAGENET, "b", external, role="external", fold=fold),
+        )
+    ]
+    truth = labels({"v": [0, 1], "w": [0, 1], "x": [0, 1], "b": [0, 0, 1, 1]})
+
+    found = compared(predictions(*rows), truth, plan=YOUDEN).operating_points.filter(
+        center="b", source="fold thresholds"
+    )
+
+    # Two of three call b1, b2 and b3: one negative and both positives.
+    assert found.select("tp", "fp", "fn", "tn").rows() == [(2, 1, 0, 1)]
+
+
+def test_a_tied_vote_of_two_models_is_negative():
+    rows = [
+        *series(IMAGENET, "v", [0.3, 0.4], role="validation", fold=0),
+        *series(IMAGENET, "w", [0.3, 0.8], role="validation", fold=1),
+        *series(IMAGENET, "b", [0.5, 0.5], role="external", fold=0),
+        *series(IMAGENET, "b", [0.5, 0.5], role="external", fold=1),
+    ]
+
+    found = compared(predictions(*rows), labels({"v": [0, 1], "w": [0, 1], "b": [0, 1]}), plan=YOUDEN).operating_points
+
+    carried = found.filter(center="b", source="fold thresholds")
+    assert carried.select("tp", "fp").rows() == [(0, 0)]
 
 
 def test_without_both_classes_in_development_only_the_test_threshold_remains():

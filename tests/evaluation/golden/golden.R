@@ -53,11 +53,6 @@ counts <- data.frame(successes = c(0, 5, 1, 242, 429, 214, 3, 0), total = c(5, 5
 exact <- t(mapply(function(k, n) binom.test(k, n)$conf.int, counts$successes, counts$total))
 save_csv(cbind(counts, low = exact[, 1], high = exact[, 2]), "proportions.csv")
 
-# ---- Holm ---------------------------------------------------------------------------------------------------
-families <- list(mixed = c(.01, .04, .03, .005, .5), ties = c(.02, .02, .02), capped = c(.6, .9, .4), one = .03)
-save_csv(do.call(rbind, lapply(names(families), function(f)
-  data.frame(family = f, p = families[[f]], adjusted = p.adjust(families[[f]], "holm")))), "holm.csv")
-
 # ---- clustered AUC: Obuchowski (1997), written from the definition with loops --------------------------------
 kernel <- function(x, y) (x > y) + 0.5 * (x == y)
 components <- function(label, score) {

@@ -1,0 +1,152 @@
+"""One contrast of cells on one panel: single models over cases and replicates, and the aggregates beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan, sqrt
+
+import numpy as np
+
+from evaluation.arrays import Floats
+from evaluation.comparison.cases import Cases
+from evaluation.comparison.effects import Effect
+from evaluation.comparison.models import Placed, Replicate
+from evaluation.comparison.panels import Panel
+from evaluation.comparison.primary import Pair
+from evaluation.discrimination import CLUSTERED, DELONG, Difference, tested
+from evaluation.single_models import CaseVariances, MeanDifference, case_variance, case_variances, mean_difference
+
+Weights = Mapping[str, float]
+"""Cell -> its weight; those of the first cells add up to 1, those of the second to -1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A contrast on one set of cases; what several centers found can be put together."""
+
+    replicates: tuple[Replicate, ...]
+    models: Floats
+    """(2, replicates): mean AUC of the single models of the first cells, and of the second."""
+    cases: CaseVariances
+    aggregates: Floats
+    """(2,): mean AUC of the aggregates."""
+    aggregate_variance: float
+    n_positive: int
+    n_negative: int
+    repeated_patients: bool
+
+    @property
+    def single(self) -> MeanDifference:
+        """The primary inference: single models, over cases and replicates."""
+        return mean_difference(self.models[0] - self.models[1], self.cases, repeated_patients=self.repeated_patients)
+
+    @property
+    def aggregate(self) -> Difference:
+        """The secondary inference: aggregates, over cases."""
+        se = nan if isnan(self.aggregate_variance) else sqrt(max(self.aggregate_variance, 0.0))
+        method = CLUSTERED if self.repeated_patients else DELONG
+        return tested(float(self.aggregates[0]), float(self.aggregates[1]), se, method, "")
+
+
+def weights_of(pairs: Mapping[str, Sequence[Pair]]) -> Weights:
+    """Equal weight per backbone, and within a backbone per pair."""
+    weights: dict[str, float] = {}
+    for found in pairs.values():
+        share = 1 / (len(pairs) * len(found))
+        for first, second in found:
+            weights[first] = weights.get(first, 0.0) + share
+            weights[second] = weights.get(second, 0.0) - share
+    return weights
+
+
+def deviations(effect: Effect) -> dict[str, Weights]:
+    """Each backbone's contrast minus the mean of the others'; of two backbones one says it all."""
+    found: dict[str, Weights] = {}
+    for backbone, pairs in effect.pairs.items():
+        others = weights_of({name: other for name, other in effect.pairs.items() if name != backbone})
+        own = weights_of({backbone: pairs})
+        found[backbone] = {cell: own.get(cell, 0.0) - others.get(cell, 0.0) for cell in {**own, **others}}
+    return found if len(found) > 2 else dict(list(found.items())[: len(found) - 1])
+
+
+def measure(panel: Panel, weights: Weights, only: Sequence[Replicate] | None = None) -> Measured | None:
+    """The contrast on the cases that all of its cells scored, with the replicates that all of them have.
+
+    None where a cell has no score here, one class is absent or no replicate is shared.
+    """
+    if not set(weights) <= set(panel.scores):
+        return None
+    cases = panel.cases(*weights)
+    if cases.one_class:
+        return None
+    replicates, models = panel.placed_models(weights, cases, only)
+    if not replicates:
+        return None
+    whole = {cell: panel.placements(cell, cases) for cell in weights}
+    return Measured(
+        replicates=tuple(replicates),
+        models=np.stack([_side(models, weights, sign) for sign in (1, -1)]),
+        cases=case_variances(*_sums(models, weights), cases.clusters),
+        aggregates=np.array(
+            [sum(_weighed(weights, cell, sign) * whole[cell].auc for cell in weights) for sign in (1, -1)]
+        ),
+        aggregate_variance=_aggregate_variance(panel, weights, cases),
+        n_positive=cases.n_positive,
+        n_negative=cases.n_negative,
+        repeated_patients=cases.clusters.repeat,
+    )
+
+
+def stratify(centers: Sequence[Panel], weights: Weights) -> Measured | None:
+    """Pairs of cases within a center only: centers weighted by their pairs of cases, and taken as independent."""
+    found = [(panel, measured) for panel in centers if (measured := measure(panel, weights)) is not None]
+    shared = sorted(set.intersection(*(set(measured.replicates) for _, measured in found))) if found else []
+    parts = [
+        measured if list(measured.replicates) == shared else measure(panel, weights, shared)
+        for panel, measured in found
+        if shared
+    ]
+    known = [part for part in parts if part is not None]
+    return _together(known) if known else None
+
+
+def _together(parts: list[Measured]) -> Measured:
+    pairs = np.array([part.n_positive * part.n_negative for part in parts], dtype=np.float64)
+    share = pairs / pairs.sum()
+    return Measured(
+        replicates=parts[0].replicates,
+        models=np.tensordot(share, np.stack([part.models for part in parts]), axes=1),
+        cases=CaseVariances(
+            each=np.asarray(share**2 @ np.stack([part.cases.each for part in parts])),
+            mean=float(share**2 @ np.array([part.cases.mean for part in parts])),
+        ),
+        aggregates=np.asarray(share @ np.stack([part.aggregates for part in parts])),
+        aggregate_variance=float(share**2 @ np.array([part.aggregate_variance for part in parts])),
+        n_positive=sum(part.n_positive for part in parts),
+        n_negative=sum(part.n_negative for part in parts),
+        repeated_patients=any(part.repeated_patients for part in parts),
+    )
+
+
+def _side(models: Mapping[str, Placed], weights: Weights, sign: int) -> Floats:
+    return np.asarray(sum(_weighed(weights, cell, sign) * placed.auc for cell, placed in models.items()))
+
+
+def _weighed(weights: Weights, cell: str, sign: int) -> float:
+    """The cell's weight on one side of the contrast, 0 on the other."""
+    return max(sign * weights[cell], 0.0)
+
+
+def _sums(models: Mapping[str, Placed], weights: Weights) -> tuple[Floats, Floats]:
+    """Differences of placements, replicate by replicate."""
+    positive = sum(weights[cell] * placed.positive for cell, placed in models.items())
+    negative = sum(weights[cell] * placed.negative for cell, placed in models.items())
+    return np.asarray(positive), np.asarray(negative)
+
+
+def _aggregate_variance(panel: Panel, weights: Weights, cases: Cases) -> float:
+    whole = {cell: panel.placements(cell, cases) for cell in weights}
+    positive = sum(weights[cell] * placed.positive for cell, placed in whole.items())
+    negative = sum(weights[cell] * placed.negative for cell, placed in whole.items())
+    return case_variance(np.asarray(positive), np.asarray(negative), cases.clusters)

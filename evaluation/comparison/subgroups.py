@@ -1,0 +1,146 @@
+"""Subgroups of external images: age band, sex, view, device and lesion size, where they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import nan
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from evaluation.arrays import Bools
+from evaluation.comparison.calls import carried
+from evaluation.comparison.cases import Cases
+from evaluation.comparison.panels import POOLED, Panel
+from evaluation.discrimination import auc
+from evaluation.thresholds import count, rule_name
+from search_spaces.study import Analysis
+
+SUBGROUPS: dict[str, pl.DataType] = {
+    "arm": pl.String(),
+    "cell": pl.String(),
+    "role": pl.String(),
+    "attribute": pl.String(),
+    "group": pl.String(),
+    "n_positive": pl.Int64(),
+    "n_negative": pl.Int64(),
+    "auc": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "rule": pl.String(),
+    "source": pl.String(),
+    "sensitivity": pl.Float64(),
+    "sensitivity_low": pl.Float64(),
+    "sensitivity_high": pl.Float64(),
+    "specificity": pl.Float64(),
+    "specificity_low": pl.Float64(),
+    "specificity_high": pl.Float64(),
+    "interaction_p": pl.Float64(),
+    "flag": pl.String(),
+}
+ATTRIBUTES: dict[str, pl.DataType] = {
+    "center": pl.String(),
+    "image": pl.String(),
+    "age": pl.Float64(),  # years
+    "sex": pl.String(),
+    "view": pl.String(),
+    "device": pl.String(),
+    "lesion_size": pl.Float64(),  # longest side of the largest box, mm
+}
+NO_ATTRIBUTES = pl.DataFrame(schema={name: ATTRIBUTES[name] for name in ("center", "image")})
+BANDS = {"age": ((20, 40, 60), "years"), "lesion_size": ((40, 80), "mm")}
+"""Lower bounds of the second band and those above it; 80 mm is the limit of T1 in the TNM of bone."""
+FEWEST = 10
+"""Positives, and negatives, below which a subgroup is counted but not measured."""
+SUPPRESSED = f"suppressed: fewer than {FEWEST} positives or negatives"
+
+Row = dict[str, Any]
+Groups = NDArray[np.str_]
+
+
+def subgroups(boards: Sequence[Panel], plan: Analysis, cells: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
+    """AUC, and sensitivity and specificity at carried thresholds, per group of pooled external images (SUBGROUPS).
+
+    `attributes`: some of ATTRIBUTES, one row per image. `interaction_p` is Cochran's test that the AUCs of the groups
+    that are large enough are equal; it takes groups as independent. Images without a value form no group.
+    """
+    pooled = next((panel for panel in boards if panel.role == "external" and panel.center == POOLED), None)
+    if pooled is None:
+        return pl.DataFrame(schema=SUBGROUPS)
+    known = {name: _groups(pooled, attributes, name) for name in plan.subgroups if name in attributes.columns}
+    rows = [
+        row
+        for cell in cells["cell"]
+        if cell in pooled.scores
+        for name, groups in known.items()
+        for row in _attribute(boards, pooled, cell, name, groups, plan)
+    ]
+    return pl.DataFrame(rows, schema=SUBGROUPS, orient="row")
+
+
+def _groups(panel: Panel, attributes: pl.DataFrame, name: str) -> Groups:
+    """The group of each image of the panel, empty where it is unknown."""
+    images = pl.DataFrame({"center": panel.centers.tolist(), "image": panel.images.tolist()})
+    values = images.join(attributes.select("center", "image", name), on=["center", "image"], how="left")[name]
+    if name in BANDS:
+        return np.array([_band(value, *BANDS[name]) for value in values.to_list()])
+    return np.array([value or "" for value in values.to_list()])
+
+
+def _band(value: float | None, bounds: tuple[int, ...], unit: str) -> str:
+    if value is None or np.isnan(value):
+        return ""
+    place = int(np.searchsorted(bounds, value, side="right"))
+    if place == 0:
+        return f"under {bounds[0]} {unit}"
+    if place == len(bounds):
+        return f"{bounds[-1]} {unit} and over"
+    return f"{bounds[place - 1]} to under {bounds[place]} {unit}"
+
+
+def _attribute(
+    boards: Sequence[Panel], panel: Panel, cell: str, name: str, groups: Groups, plan: Analysis
+) -> Iterator[Row]:
+    cases = panel.cases(cell)
+    mine = groups[cases.used]
+    parts = {str(group): mine == group for group in sorted(set(mine.tolist()) - {""})}
+    areas = {group: _area(panel, cell, cases, inside) for group, inside in parts.items()}
+    who: Row = {"arm": panel.arms[cell], "cell": cell, "role": panel.role, "attribute": name}
+    who["interaction_p"] = _interaction(areas.values())
+    for rule in plan.thresholds:
+        by = carried(boards, cell, rule)
+        called = None if by is None else by.calls(panel, cell, cases)
+        for group, inside in parts.items():
+            chosen = {"rule": rule_name(rule), "source": "" if by is None else by.source}
+            yield who | areas[group] | {"group": group} | chosen | _rates(cases, called, inside, areas[group])
+
+
+def _area(panel: Panel, cell: str, cases: Cases, inside: Bools) -> Row:
+    labels = cases.labels[inside]
+    sizes = {"n_positive": int(labels.sum()), "n_negative": int(labels.size - labels.sum())}
+    if min(sizes.values()) < FEWEST:
+        return sizes | {"auc": nan, "se": nan, "low": nan, "high": nan, "flag": SUPPRESSED}
+    found = auc(labels, panel.score(cell, cases)[inside], cases.patients[inside])
+    return sizes | {"auc": found.auc, "se": found.se, "low": found.low, "high": found.high, "flag": found.flag}
+
+
+def _interaction(areas: Any) -> float:
+    """Cochran's Q over the groups with an AUC and a standard error."""
+    known = [(area["auc"], area["se"]) for area in areas if area["se"] > 0]
+    if len(known) < 2:
+        return nan
+    values, errors = np.array(known).T
+    weights = 1 / errors**2
+    mean = float(weights @ values / weights.sum())
+    return float(chi2.sf(weights @ (values - mean) ** 2, len(known) - 1))
+
+
+def _rates(cases: Cases, called: Bools | None, inside: Bools, area: Row) -> Row:
+    names = [f"{rate}{bound}" for rate in ("sensitivity", "specificity") for bound in ("", "_low", "_high")]
+    if called is None or area["flag"] == SUPPRESSED:
+        return dict.fromkeys(names, nan)
+    point = count(cases.labels[inside], called[inside])
+    return dict(zip(names, (*point.sensitivity, *point.specificity), strict=True))
