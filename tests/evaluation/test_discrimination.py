@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf, isnan
+from math import exp, inf, isnan, log
 
 import numpy as np
 import pytest
 
 from evaluation.discrimination import auc, auc_difference, roc_points
+from evaluation.normal import Z95, logit_interval
 from tests.evaluation.reference import case_sets, golden_rows
 
 
@@ -93,6 +94,14 @@ def test_intervals_stay_within_zero_and_one():
 
     assert found.auc + 1.96 * found.se > 1
     assert found.high == 1
+
+
+def test_the_logit_interval_is_the_delta_method_on_log_odds():
+    # AUC .9, se .03: log odds 2.197225 with se .03 / .09 = 1/3.
+    low, high = logit_interval(0.9, 0.03)
+
+    assert (low, high) == pytest.approx((1 / (1 + exp(-(log(9) - Z95 / 3))), 1 / (1 + exp(-(log(9) + Z95 / 3)))))
+    assert all(isnan(value) for value in (*logit_interval(1.0, 0.0), *logit_interval(0.9, float("nan"))))
 
 
 def test_patients_with_several_images_switch_to_the_clustered_method():

@@ -89,6 +89,17 @@ def test_the_spread_of_replicates_widens_the_interval():
     assert (alike.df, alike.sd_replicates) == (inf, 0)
 
 
+@pytest.mark.parametrize(("count", "flag"), [(3, "fewer than 5 replicates"), (4, "fewer than 5"), (5, "")])
+def test_a_handful_of_replicates_is_flagged_as_too_bold(count, flag):
+    differences, cases, _ = contrast(models(count))
+
+    found = mean_difference(differences, cases)
+
+    assert found.method == CROSSED
+    assert found.flag.startswith(flag)
+    assert bool(found.flag) == bool(flag)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_fewer_than_three_replicates_are_case_uncertainty_only_and_say_so(count):
     scores = models(count)
