@@ -18,6 +18,9 @@ Counts = NDArray[np.float32]
 
 CHUNK = 2_000_000
 """Counts held at once: 8 MB, whatever the number of draws."""
+_POSITIVE, _BOTH = 1, 3
+FEWEST = 10
+"""Patients with images of both classes below which they are drawn together with those who have positive ones only."""
 CASES, PATIENTS = "bootstrap of cases, stratified by class", "bootstrap of patients, stratified by class"
 
 
@@ -25,8 +28,8 @@ CASES, PATIENTS = "bootstrap of cases, stratified by class", "bootstrap of patie
 class Resamples:
     """Draws with replacement, as counts; two results on the same resamples are paired draw by draw.
 
-    Patients are drawn within strata: only positive cases, only negative ones, or both. With one case per patient the
-    numbers of positives and negatives are the same in every draw.
+    Patients are drawn within strata: only positive cases, only negative ones, or both (if there are ten, else with the
+    first). With one case per patient the numbers of positives and negatives are the same in every draw.
     """
 
     units: Integers
@@ -48,7 +51,10 @@ class Resamples:
             raise ValueError(f"draws must be at least 1, got {draws}")
         count, units = np.unique(names, return_inverse=True)
         kind = _has(units[is_positive], count.size) + 2 * _has(units[~is_positive], count.size)
-        strata = tuple(np.flatnonzero(kind == which) for which in (1, 2, 3) if (kind == which).any())
+        if 0 < np.count_nonzero(kind == _BOTH) < FEWEST:
+            # A stratum of one patient would be drawn once in every draw, and show no variance at all.
+            kind[kind == _BOTH] = _POSITIVE
+        strata = tuple(np.flatnonzero(kind == which) for which in (_POSITIVE, 2, _BOTH) if (kind == which).any())
         return cls(units, strata, draws, seed, CASES if count.size == names.size else PATIENTS)
 
     def chunks(self) -> Iterator[Counts]:
@@ -143,8 +149,13 @@ def summarize(estimate: float, draws: Floats, method: str) -> Resampled:
 
 def far_side(draws: Floats) -> float:
     """Two-sided percentile p: twice the smaller share of draws at or beyond zero (Davison & Hinkley 1997)."""
-    beyond = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
-    return float(min(1.0, 2 * (beyond + 1) / (draws.size + 1)))
+    return float(far_sides(draws[np.newaxis])[0])
+
+
+def far_sides(draws: Floats) -> Floats:
+    """The same of several estimates, (estimates, draws) -> (estimates)."""
+    beyond = np.minimum(np.count_nonzero(draws <= 0, axis=1), np.count_nonzero(draws >= 0, axis=1))
+    return np.asarray(np.minimum(1.0, 2 * (beyond + 1) / (draws.shape[1] + 1)), dtype=np.float64)
 
 
 def bootstrap(metric: Callable[[Counts], Floats], resamples: Resamples) -> Resampled:

@@ -15,39 +15,40 @@ from evaluation.clustered import Clusters
 from evaluation.normal import Z95
 from evaluation.resampling import Resamples
 
-CROSSED = "Obuchowski-Rockette, replicates as random readers"
+CROSSED = "Obuchowski-Rockette, {} as random readers"
 CASES_ONLY = "DeLong, case uncertainty only"
 CLUSTERED_CASES_ONLY = "clustered (Obuchowski), case uncertainty only"
 ENOUGH_REPLICATES = 3
 """With fewer, the spread of replicates cannot be told from that of cases."""
 TOO_FEW = "fewer than 3 replicates"
-TRUSTED_REPLICATES = 5
-"""With 3 or 4 that differ much, the test rejects up to 7 % instead of 5 % (benchmarks/simulations.py)."""
-FEW = "fewer than 5 replicates: p and interval somewhat too bold"
+TRUSTED_UNITS = 5
+"""With 3 or 4 that differ much the test rejects up to 7 % instead of 5 %, with 2 up to 12 % (docs/statistics)."""
+FEW = "fewer than 5 {}: p and interval somewhat too bold"
+NOT_ESTIMABLE = "not estimable: one positive, one negative or one patient in a class"
 _ROUNDING = 1e-14
 IDENTICAL, ZERO_VARIANCE = "identical models", "zero variance"
 
 
 @dataclass(frozen=True)
 class CaseVariances:
-    """Variances over cases of each replicate's difference, and of their mean, on one set of cases."""
+    """Variances over cases of each unit's difference, and of their mean, on one set of cases."""
 
     each: Floats
     mean: float
 
     @property
     def between(self) -> float:
-        """Mean covariance over cases of two different replicates (Cov2 - Cov3 of Obuchowski & Rockette, times two)."""
+        """Mean covariance over cases of two different units (Cov2 - Cov3 of Obuchowski & Rockette, times two)."""
         count = self.each.size
         return float((count**2 * self.mean - self.each.sum()) / (count * (count - 1)))
 
 
 @dataclass(frozen=True)
 class MeanDifference:
-    """Mean over replicates of a difference of single-model AUCs, first minus second.
+    """Mean over units (replicates, or folds) of a difference of single-model AUCs, first minus second.
 
-    `se` covers cases and replicates where there are three or more, else cases only (`method` says which); `se_cases`
-    covers cases alone, `sd_replicates` is the standard deviation of the replicates' differences.
+    `se` covers cases and replicates where there are three models or more, else cases only (`method` says which);
+    `se_cases` covers cases alone, `sd_units` is the standard deviation of the units' differences.
     """
 
     difference: float
@@ -58,8 +59,8 @@ class MeanDifference:
     df: float
     p: float
     se_cases: float
-    sd_replicates: float
-    replicates: int
+    sd_units: float
+    units: int
     method: str
     flag: str = ""
 
@@ -70,25 +71,33 @@ def case_variances(positive: Floats, negative: Floats, clusters: Clusters) -> Ca
     return CaseVariances(np.asarray(each), case_variance(positive.mean(axis=0), negative.mean(axis=0), clusters))
 
 
-def mean_difference(differences: ArrayLike, cases: CaseVariances, *, repeated_patients: bool = False) -> MeanDifference:
-    """Interval and t test of the mean of the replicates' differences (Obuchowski & Rockette 1995, Hillis 2007).
+def mean_difference(
+    differences: ArrayLike,
+    cases: CaseVariances,
+    *,
+    units: str = "replicates",
+    models: int | None = None,
+    repeated_patients: bool = False,
+) -> MeanDifference:
+    """Interval and t test of the mean of the units' differences (Obuchowski & Rockette 1995, Hillis 2007).
 
-    With r replicates, sample variance S of their differences and mean covariance C over cases between replicates:
-    variance (S + r max(C, 0)) / r, degrees of freedom (S + r max(C, 0))^2 / (S^2 / (r - 1)). For two cells this is
-    the analysis of Obuchowski & Rockette with random readers and cases; a contrast of more cells is one variable.
+    A unit is a replicate, or the mean of the replicates that share training patients (`units` names it, `models` counts
+    the replicates in all). With r units, sample variance S of their differences and mean covariance C over cases of two
+    units: variance (S + r max(C, 0)) / r, degrees of freedom (S + r max(C, 0))^2 / (S^2 / (r - 1)). For two cells this
+    is the analysis of Obuchowski & Rockette with random readers and cases; a contrast of more cells is one variable.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.size != cases.each.size or not values.size:
-        raise ValueError(f"{values.size} differences of replicates need as many variances, got {cases.each.size}")
+        raise ValueError(f"{values.size} differences of {units} need as many variances, got {cases.each.size}")
     spread = _spread(values)
-    if values.size < ENOUGH_REPLICATES:
+    if values.size < 2 or (models or values.size) < ENOUGH_REPLICATES:
         method = CLUSTERED_CASES_ONLY if repeated_patients else CASES_ONLY
         return _tested(values, cases, spread, sqrt(max(cases.mean, 0.0)), inf, method, TOO_FEW)
     shared = values.size * max(cases.between, 0.0)
     total = spread**2 + shared
     df = total**2 / (spread**4 / (values.size - 1)) if spread else inf
-    flag = FEW if total and values.size < TRUSTED_REPLICATES else ""
-    return _tested(values, cases, spread, sqrt(total / values.size), df, CROSSED, flag)
+    flag = FEW.format(units) if total and values.size < TRUSTED_UNITS else ""
+    return _tested(values, cases, spread, sqrt(total / values.size), df, CROSSED.format(units), flag)
 
 
 def non_inferiority_p(found: MeanDifference, margin: float) -> float:
@@ -102,14 +111,15 @@ def non_inferiority_p(found: MeanDifference, margin: float) -> float:
 
 
 def two_way_bootstrap(draws: Floats, resamples: Resamples) -> Floats:
-    """Values of the mean difference when cases and replicates are drawn: (draws, replicates) -> (draws).
+    """Values of the mean difference when cases and units are drawn: (draws, units) -> (draws).
 
-    `draws` holds each replicate's difference in every resample of the cases; per draw the replicates are drawn with
-    replacement too (the two-way or "pigeonhole" bootstrap, Owen 2007).
+    `draws` holds each unit's difference in every resample of the cases; per draw units are drawn with replacement too
+    (the two-way or "pigeonhole" bootstrap, Owen 2007). Of r units r - 1 are drawn, so that their variance is not too
+    small by (r - 1) / r (Rao & Wu 1988); a single unit is taken as it is.
     """
     count = draws.shape[1]
     random = np.random.default_rng([resamples.seed, 1])
-    picked = random.integers(0, count, draws.shape)
+    picked = random.integers(0, count, (draws.shape[0], max(1, count - 1)))
     return np.asarray(np.take_along_axis(draws, picked, axis=1).mean(axis=1), dtype=np.float64)
 
 
@@ -131,7 +141,7 @@ def _tested(
 ) -> MeanDifference:
     difference = float(values.mean())
     if se == 0 or isnan(se):
-        notes = [flag, "" if isnan(se) else ZERO_VARIANCE if difference else IDENTICAL]
+        notes = [flag, NOT_ESTIMABLE if isnan(se) else ZERO_VARIANCE if difference else IDENTICAL]
         flag = "; ".join(filter(None, notes))
     statistic = difference / se if se else (np.copysign(inf, difference) if difference else 0.0)
     width = (Z95 if df == inf else float(stdtrit(df, 0.975))) * se
@@ -145,8 +155,8 @@ def _tested(
         df=df,
         p=p,
         se_cases=sqrt(max(cases.mean, 0.0)),
-        sd_replicates=spread,
-        replicates=values.size,
+        sd_units=spread,
+        units=values.size,
         method=method,
         flag=flag,
     )

@@ -175,7 +175,7 @@ class Analysis(Part):
     primary: Primary = Primary()
     adjust: Literal["holm", "hommel", "bh"] = "holm"
     """How p-values are adjusted within a family."""
-    thresholds: tuple[Threshold, ...] = (
+    thresholds: Annotated[tuple[Threshold, ...], AfterValidator(all_different)] = (
         SensitivityAtLeast(sensitivity=0.9),
         SpecificityAtLeast(specificity=0.9),
         "youden",
@@ -183,7 +183,7 @@ class Analysis(Part):
     mcnemar: Literal["mid-p", "exact", "chi2", "corrected"] = "mid-p"
     """The variant whose p-value is adjusted; clustered where patients have several images."""
     bootstrap: Bootstrap = Bootstrap()
-    net_benefit: tuple[Fraction, ...] = (0.1, 0.2, 0.3, 0.5)
+    net_benefit: Annotated[tuple[Fraction, ...], AfterValidator(all_different)] = (0.1, 0.2, 0.3, 0.5)
     """Risks from which one would act, at which net benefits of planned pairs are compared."""
     subgroups: Annotated[tuple[Attribute, ...], AfterValidator(all_different)] = (
         "age",

@@ -12,7 +12,7 @@ from evaluation.arrays import Floats
 from evaluation.comparison.calibrated import Recalibrations
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import Panel
-from evaluation.comparison.primary import Pair, primary_pairs
+from evaluation.comparison.primary import Pair, measurable, primary_pairs
 from evaluation.decision_curve import net_benefit, resampled_net_benefit
 from evaluation.resampling import Resamples
 from search_spaces.study import Analysis
@@ -69,7 +69,7 @@ def decision_curves(boards: list[Panel], maps: Maps) -> pl.DataFrame:
 
 def net_benefits(boards: list[Panel], plan: Analysis, cells: pl.DataFrame, maps: Maps) -> pl.DataFrame:
     """Differences of planned pairs at the plan's risks, first minus second, with bootstrap intervals (NET_BENEFIT)."""
-    pairs = primary_pairs(plan, cells) if plan.net_benefit else []
+    pairs = measurable(primary_pairs(plan, cells), cells) if plan.net_benefit else []
     frames = [
         frame
         for panel in boards
@@ -116,7 +116,7 @@ def _differences(panel: Panel, cases: Cases, pairs: list[Pair], plan: Analysis, 
         for name, values in maps[cell].risks(panel, cell, cases).items()
     }
     places = {name: place for place, name in enumerate(risks)}
-    table, grid = np.column_stack(list(risks.values())), sorted(plan.net_benefit)
+    table, grid = np.column_stack(list(risks.values())), sorted(set(plan.net_benefit))
     resamples = Resamples.of(cases.labels, cases.patients, plan.bootstrap.draws, plan.bootstrap.seed)
     draws = resampled_net_benefit(cases.labels, table, grid, resamples)
     whole = np.stack([net_benefit(cases.labels, values, grid).net_benefit for values in table.T])

@@ -63,7 +63,9 @@ def heterogeneity(performance: pl.DataFrame, effects: pl.DataFrame) -> pl.DataFr
     """Random-effects summaries over external centers (HETEROGENEITY): AUCs of cells, differences of contrasts.
 
     AUCs on the raw and the logit scale by DerSimonian-Laird and REML, normal and Hartung-Knapp; differences raw. With
-    each center left out in turn by REML with Hartung-Knapp. Empty with fewer than two external centers.
+    each center left out in turn by REML with Hartung-Knapp. Empty with fewer than two external centers. Differences are
+    those of the very replicates at hand: the same models are tested at every center, so their spread is common to all
+    centers and no part of the heterogeneity; the primary inference has it.
     """
     areas = performance.filter(pl.col("role") == "external", ~pl.col("center").is_in(_PLACES))
     gaps = effects.filter(pl.col("role") == "external", ~pl.col("center").is_in(_PLACES))
@@ -102,7 +104,7 @@ def _kruskal(scores: Floats, centers: NDArray[np.str_], cases: Cases) -> float:
     images = pl.DataFrame(
         {"score": scores, "center": centers.tolist(), "patient": cases.patients, "label": cases.labels}
     )
-    patients = images.group_by("label", "center", "patient").agg(pl.col("score").mean())
+    patients = images.group_by("label", "center", "patient", maintain_order=True).agg(pl.col("score").mean())
     found = []
     for part in patients.partition_by("label"):
         groups = [group["score"].to_numpy() for group in part.partition_by("center")]
@@ -130,15 +132,19 @@ def _differences(part: pl.DataFrame) -> Iterator[Row]:
         "first": part["first"][0],
         "second": part["second"][0],
     }
-    names, values, errors = _columns(part, "difference")
+    names, values, errors = _columns(part, "difference", "se_cases")
     for tau, test in VARIANTS:
-        yield who | _row("raw", "", pool(values, errors, tau, test, names))
+        yield who | _given_replicates(_row("raw", "", pool(values, errors, tau, test, names)))
     for name, found in leave_one_out(names, values, errors):
-        yield who | _row("raw", name, found)
+        yield who | _given_replicates(_row("raw", name, found))
 
 
-def _columns(part: pl.DataFrame, value: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    return part["center"].to_list(), part[value].to_numpy(), part["se"].to_numpy()
+def _given_replicates(row: Row) -> Row:
+    return row | {"method": f"{row['method']}, given these replicates"}
+
+
+def _columns(part: pl.DataFrame, value: str, error: str = "se") -> tuple[list[str], np.ndarray, np.ndarray]:
+    return part["center"].to_list(), part[value].to_numpy(), part[error].to_numpy()
 
 
 def _row(scale: str, left_out: str, found: Pooled) -> Row:

@@ -13,7 +13,7 @@ from evaluation.arrays import Floats
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.contrast import Weights, weights_of
 from evaluation.comparison.effects import Effect
-from evaluation.comparison.models import Replicate
+from evaluation.comparison.models import Replicate, Units
 from evaluation.comparison.panels import Panel
 from evaluation.resampling import AucKernel, Resamples, far_side
 from evaluation.single_models import two_way_bootstrap
@@ -27,10 +27,11 @@ class Bounds:
     low: float = nan
     high: float = nan
     p: float = nan
+    method: str = ""
 
     def row(self) -> dict[str, Any]:
         """As columns of a frame."""
-        return {"bootstrap_low": self.low, "bootstrap_high": self.high, "bootstrap_p": self.p}
+        return {"bootstrap_low": self.low, "bootstrap_high": self.high, "bootstrap_p": self.p, "bootstrap": self.method}
 
 
 def two_way_bounds(panel: Panel, effects: Iterable[Effect], plan: Bootstrap) -> dict[Effect, Bounds]:
@@ -74,10 +75,13 @@ def _bounds(weights: Weights, draws: Mapping[str, Mapping[Replicate, Floats]], r
     if not shared:
         return Bounds()
     models = np.stack([_sum(weights, draws, replicate) for replicate in shared], axis=1)
-    values = two_way_bootstrap(models, resamples)
+    values = two_way_bootstrap(models @ Units.of(shared).means.T, resamples)
     known = values[~np.isnan(values)]
+    if not known.size:
+        return Bounds()
     low, high = np.quantile(known, [0.025, 0.975])
-    return Bounds(float(low), float(high), far_side(known))
+    method = f"two-way {resamples.method}; {resamples.draws} draws, seed {resamples.seed}, percentile"
+    return Bounds(float(low), float(high), far_side(known), method)
 
 
 def _sum(weights: Weights, draws: Mapping[str, Mapping[Replicate, Floats]], replicate: Replicate) -> Floats:

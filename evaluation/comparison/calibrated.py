@@ -64,6 +64,11 @@ class Recalibrations:
         values, _ = log_odds(reserve, cell, cases)
         return cls({PLATT: platt(cases.labels, values), ISOTONIC: isotonic(cases.labels, values)})
 
+    def flag(self, name: str) -> str:
+        """What is to be known about a map: a slope below 0 turns the order of the images around."""
+        found = self.maps.get(name)
+        return f"{name}: {found.flag}" if found is not None and found.flag else ""
+
     def risks(self, panel: Panel, cell: str, cases: Cases) -> dict[str, Floats]:
         """Raw probabilities and, outside the reserve, recalibrated ones; maps that could not be fitted are left out."""
         found = {RAW: panel.risks(cell, cases)}
@@ -105,7 +110,8 @@ def _cell(boards: list[Panel], cell: str, maps: Recalibrations) -> Iterator[Row]
             # Loess does not exist where most images tie, as they do where a detector finds nothing.
             smoother = "loess" if cell in panel.logits else "lowess"
             found = calibration(cases.labels, odds, _patients(cases), smoother)
-            yield _row(panel, cell, name) | _numbers(found) | floor
+            flag = "; ".join(filter(None, [found.flag, maps.flag(name)]))
+            yield _row(panel, cell, name) | _numbers(found) | floor | {"flag": flag}
 
 
 def _row(panel: Panel, cell: str, name: str) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan, nan, sqrt
 
 import numpy as np
@@ -11,11 +11,13 @@ import numpy as np
 from evaluation.arrays import Floats
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.effects import Effect
-from evaluation.comparison.models import Placed, Replicate
-from evaluation.comparison.panels import Panel
+from evaluation.comparison.models import Placed, Replicate, Units
+from evaluation.comparison.panels import Panel, shared_patients
 from evaluation.comparison.primary import Pair
 from evaluation.discrimination import CLUSTERED, DELONG, Difference, tested
 from evaluation.single_models import CaseVariances, MeanDifference, case_variance, case_variances, mean_difference
+
+SHARED_PATIENTS = "patients of several centers: {}"
 
 Weights = Mapping[str, float]
 """Cell -> its weight; those of the first cells add up to 1, those of the second to -1."""
@@ -29,17 +31,33 @@ class Measured:
     models: Floats
     """(2, replicates): mean AUC of the single models of the first cells, and of the second."""
     cases: CaseVariances
+    """Of the units of `replicates`."""
     aggregates: Floats
     """(2,): mean AUC of the aggregates."""
     aggregate_variance: float
     n_positive: int
     n_negative: int
     repeated_patients: bool
+    flag: str = ""
 
     @property
     def single(self) -> MeanDifference:
         """The primary inference: single models, over cases and replicates."""
-        return mean_difference(self.models[0] - self.models[1], self.cases, repeated_patients=self.repeated_patients)
+        units = Units.of(self.replicates)
+        found = mean_difference(
+            units.means @ (self.models[0] - self.models[1]),
+            self.cases,
+            units=units.name,
+            models=len(self.replicates),
+            repeated_patients=self.repeated_patients,
+        )
+        return replace(found, flag="; ".join(filter(None, [found.flag, self.flag])))
+
+    @property
+    def sd_replicates(self) -> float:
+        """Standard deviation of the single models' differences."""
+        gaps = self.models[0] - self.models[1]
+        return float(np.std(gaps, ddof=1)) if gaps.size > 1 else nan
 
     @property
     def aggregate(self) -> Difference:
@@ -87,7 +105,7 @@ def measure(panel: Panel, weights: Weights, only: Sequence[Replicate] | None = N
     return Measured(
         replicates=tuple(replicates),
         models=np.stack([_side(models, weights, sign) for sign in (1, -1)]),
-        cases=case_variances(*_sums(models, weights), cases.clusters),
+        cases=case_variances(*_sums(models, weights, Units.of(replicates).means), cases.clusters),
         aggregates=np.array(
             [sum(_weighed(weights, cell, sign) * whole[cell].auc for cell in weights) for sign in (1, -1)]
         ),
@@ -99,7 +117,10 @@ def measure(panel: Panel, weights: Weights, only: Sequence[Replicate] | None = N
 
 
 def stratify(centers: Sequence[Panel], weights: Weights) -> Measured | None:
-    """Pairs of cases within a center only: centers weighted by their pairs of cases, and taken as independent."""
+    """Pairs of cases within a center only: centers weighted by their pairs of cases, and taken as independent.
+
+    Centers where nothing can be compared are left out and named. Where centers share patients there is no variance.
+    """
     found = [(panel, measured) for panel in centers if (measured := measure(panel, weights)) is not None]
     shared = sorted(set.intersection(*(set(measured.replicates) for _, measured in found))) if found else []
     parts = [
@@ -108,24 +129,31 @@ def stratify(centers: Sequence[Panel], weights: Weights) -> Measured | None:
         if shared
     ]
     known = [part for part in parts if part is not None]
-    return _together(known) if known else None
+    if not known:
+        return None
+    measured_at = {panel.center for panel, _ in found}
+    lost = [panel.center for panel in centers if panel.center not in measured_at]
+    left_out = f"without {', '.join(lost)}" if lost else ""
+    return _together(known, left_out, shared_patients([panel for panel, _ in found]))
 
 
-def _together(parts: list[Measured]) -> Measured:
+def _together(parts: list[Measured], left_out: str, twice: int) -> Measured:
+    unknown = nan if twice else 1.0
     pairs = np.array([part.n_positive * part.n_negative for part in parts], dtype=np.float64)
     share = pairs / pairs.sum()
     return Measured(
         replicates=parts[0].replicates,
         models=np.tensordot(share, np.stack([part.models for part in parts]), axes=1),
         cases=CaseVariances(
-            each=np.asarray(share**2 @ np.stack([part.cases.each for part in parts])),
-            mean=float(share**2 @ np.array([part.cases.mean for part in parts])),
+            each=np.asarray(share**2 @ np.stack([part.cases.each for part in parts])) * unknown,
+            mean=float(share**2 @ np.array([part.cases.mean for part in parts])) * unknown,
         ),
         aggregates=np.asarray(share @ np.stack([part.aggregates for part in parts])),
-        aggregate_variance=float(share**2 @ np.array([part.aggregate_variance for part in parts])),
+        aggregate_variance=float(share**2 @ np.array([part.aggregate_variance for part in parts])) * unknown,
         n_positive=sum(part.n_positive for part in parts),
         n_negative=sum(part.n_negative for part in parts),
         repeated_patients=any(part.repeated_patients for part in parts),
+        flag="; ".join(filter(None, [left_out, SHARED_PATIENTS.format(twice) if twice else ""])),
     )
 
 
@@ -138,11 +166,11 @@ def _weighed(weights: Weights, cell: str, sign: int) -> float:
     return max(sign * weights[cell], 0.0)
 
 
-def _sums(models: Mapping[str, Placed], weights: Weights) -> tuple[Floats, Floats]:
-    """Differences of placements, replicate by replicate."""
+def _sums(models: Mapping[str, Placed], weights: Weights, means: Floats) -> tuple[Floats, Floats]:
+    """Differences of placements, unit by unit."""
     positive = sum(weights[cell] * placed.positive for cell, placed in models.items())
     negative = sum(weights[cell] * placed.negative for cell, placed in models.items())
-    return np.asarray(positive), np.asarray(negative)
+    return means @ positive, means @ negative
 
 
 def _aggregate_variance(panel: Panel, weights: Weights, cases: Cases) -> float:

@@ -13,7 +13,7 @@ import polars as pl
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
 from evaluation.comparison.performance import ONE_CLASS
-from evaluation.comparison.primary import Pair, primary_pairs
+from evaluation.comparison.primary import Pair, measurable, primary_pairs
 from evaluation.discrimination import CLUSTERED, DELONG, Difference, difference, tested
 from evaluation.multiplicity import ADJUSTMENTS
 from evaluation.strata import Stratum, stratified_difference
@@ -42,7 +42,7 @@ CONTRASTS: dict[str, pl.DataType] = {
     "note": pl.String(),
 }
 PRIMARY, ALL_PAIRS = "primary", "all pairs"
-NO_SHARED = "no shared images"
+NO_SHARED, EXPLORATORY = "no shared images", "exploratory cell: takes no part"
 
 Row = dict[str, Any]
 
@@ -61,7 +61,8 @@ def contrasts(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.Da
     for role in dict.fromkeys(panel.role for panel in boards):
         compared = _compare_all([panel for panel in boards if panel.role == role], every)
         if role == plan.primary.on:
-            rows += _family(PRIMARY, role, POOLED, _oriented(compared[POOLED], primary), cells_by_id, plan)
+            planned = _oriented(compared[POOLED], primary, measurable(primary, cells))
+            rows += _family(PRIMARY, role, POOLED, planned, cells_by_id, plan)
         for center, found in compared.items():
             rows += _family(ALL_PAIRS, role, center, found, cells_by_id, plan)
     return pl.DataFrame(rows, schema=CONTRASTS, orient="row")
@@ -121,9 +122,10 @@ def _stratify(pair: Pair, centers: dict[str, dict[Pair, _Compared]]) -> _Compare
     )
 
 
-def _oriented(found: dict[Pair, _Compared], pairs: list[Pair]) -> dict[Pair, _Compared]:
+def _oriented(found: dict[Pair, _Compared], pairs: list[Pair], planned: list[Pair]) -> dict[Pair, _Compared]:
     """The pairs in the plan's own direction; one that could not be compared stays, as NaN with a flag."""
-    return {pair: _find(found, pair) for pair in pairs}
+    late = _Compared(_unknown("", EXPLORATORY))
+    return {pair: _find(found, pair) if pair in planned else late for pair in pairs}
 
 
 def _find(found: dict[Pair, _Compared], pair: Pair) -> _Compared:

@@ -14,9 +14,10 @@ import polars as pl
 from evaluation.comparison.calls import TEST, Carried, carried, chosen_on_test
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.other_tests import other_tests
-from evaluation.comparison.paired import Columns, Decided, Predictive
+from evaluation.comparison.paired import Columns, Decided
 from evaluation.comparison.panels import POOLED, Panel
-from evaluation.comparison.primary import Pair, primary_pairs
+from evaluation.comparison.predictive import PredictiveDraws
+from evaluation.comparison.primary import Pair, measurable, primary_pairs
 from evaluation.multiplicity import ADJUSTMENTS
 from evaluation.resampling import Resamples
 from evaluation.thresholds import rule_name
@@ -46,6 +47,7 @@ DECISIONS: dict[str, pl.DataType] = {
     "p_adjusted": pl.Float64(),
     "adjustment": pl.String(),
     "test": pl.String(),
+    "flag": pl.String(),
 }
 PLANNED, ALL_PAIRS, OTHER = "planned pairs", "all pairs", "other test"
 _FAMILY = ("family", "role", "center", "rule", "metric")
@@ -86,8 +88,8 @@ def decisions(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.Da
     chosen on test. `all pairs`: the other pairs of each arm, pooled, with carried thresholds. P-values are adjusted per
     family, role, center, rule and metric, apart for carried thresholds and those chosen on test; a planned pair that
     cannot be decided has no row and makes the others no easier. `other test`: planned pairs by the tests that the plan
-    does not name. `only_first` and `only_second` count images that only one cell decides rightly; for PPV and NPV,
-    images called so.
+    does not name. `source` reads "a vs b" where the two cells' thresholds come from different ones. `only_first` and
+    `only_second` count images that only one cell decides rightly; for PPV and NPV, images called so.
     """
     primary = primary_pairs(plan, cells)
     arms = dict(cells.select("cell", "arm").iter_rows())
@@ -97,7 +99,7 @@ def decisions(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.Da
         part
         for panel in boards
         if panel.role in {"reserve", "external"}
-        for cases, questions in _by_cases(panel, _questions(panel, boards, plan, primary, others))
+        for cases, questions in _by_cases(panel, _questions(panel, boards, plan, measurable(primary, cells), others))
         for part in _answers(panel, cases, questions, plan)
     ]
     return _adjusted(_stacked(parts), plan, len(primary))
@@ -136,7 +138,7 @@ def _answers(panel: Panel, cases: Cases, questions: list[Question], plan: Analys
     places = {name: place for place, name in enumerate(called)}
     decided = Decided(np.stack(list(called.values())), cases)
     resamples = Resamples.of(cases.labels, cases.patients, plan.bootstrap.draws, plan.bootstrap.seed)
-    predictive = Predictive.of(decided.called, cases, resamples)
+    predictive = PredictiveDraws.of(decided.called, cases, resamples)
     for question in questions:
         sides = np.array([[places[question.name(cell)] for cell in pair] for pair in question.pairs])
         for columns in decided.compare(sides[:, 0], sides[:, 1], predictive, plan):
@@ -190,7 +192,7 @@ def _adjusted(frame: pl.DataFrame, plan: Analysis, planned: int) -> pl.DataFrame
     numbered = frame.with_row_index("row").filter(~is_other)
     families = numbered.group_by(*_FAMILY, (pl.col("source") == TEST).alias("on_test")).agg("row")
     for family, rows in families.select("family", "row").iter_rows():
-        lost = planned - len(rows) if family == PLANNED else 0
+        lost = max(0, planned - len(rows)) if family == PLANNED else 0
         adjusted[rows] = adjust(np.append(p[rows], np.full(lost, nan)))[: len(rows)]
     name = pl.when(is_other).then(pl.lit("")).otherwise(pl.lit(plan.adjust))
     return frame.with_columns(p_adjusted=pl.Series(adjusted, dtype=pl.Float64), adjustment=name)

@@ -31,6 +31,8 @@ class Effect:
     """Backbone -> its pairs (first cell, second cell)."""
     without: tuple[str, ...] = field(default=())
     """Backbones of the arm that lack what is compared, and leave the contrast."""
+    exploratory: bool = False
+    """A planned pair with a cell that was added or changed after the lock: it stays in its family, unmeasured."""
 
     @property
     def cells(self) -> list[str]:
@@ -52,7 +54,9 @@ def pair_effects(pairs: Iterable[Pair], cells: pl.DataFrame) -> list[Effect]:
         arms = dict.fromkeys((facts[first]["arm"], facts[second]["arm"]))
         backbones = dict.fromkeys((facts[first]["backbone"], facts[second]["backbone"]))
         label = " vs ".join(backbones)
-        found.append(Effect(PAIR, " vs ".join(arms), first, second, {label: ((first, second),)}))
+        late = facts[first]["exploratory"] or facts[second]["exploratory"]
+        pairs_of = {label: ((first, second),)}
+        found.append(Effect(PAIR, " vs ".join(arms), first, second, pairs_of, exploratory=late))
     return found
 
 

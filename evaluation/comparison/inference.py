@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from math import nan
+from math import isnan, nan
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from evaluation.comparison.bootstrapped import Bounds, two_way_bounds
 from evaluation.comparison.contrast import Measured, Weights, deviations, measure, stratify, weights_of
+from evaluation.comparison.contrasts import EXPLORATORY
 from evaluation.comparison.effects import Effect, named_effects, pair_effects
 from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
 from evaluation.comparison.primary import primary_pairs
@@ -31,6 +31,7 @@ EFFECTS: dict[str, pl.DataType] = {
     "n_positive": pl.Int64(),
     "n_negative": pl.Int64(),
     "replicates": pl.Int64(),
+    "units": pl.Int64(),
     "auc_first": pl.Float64(),
     "auc_second": pl.Float64(),
     "difference": pl.Float64(),
@@ -47,11 +48,13 @@ EFFECTS: dict[str, pl.DataType] = {
     "bootstrap_low": pl.Float64(),
     "bootstrap_high": pl.Float64(),
     "bootstrap_p": pl.Float64(),
+    "bootstrap": pl.String(),
     "non_inferior_p": pl.Float64(),
     "aggregate_difference": pl.Float64(),
     "aggregate_low": pl.Float64(),
     "aggregate_high": pl.Float64(),
     "aggregate_p": pl.Float64(),
+    "aggregate_method": pl.String(),
     "interaction_backbone": pl.String(),
     "interaction_p": pl.Float64(),
     "flag": pl.String(),
@@ -72,8 +75,12 @@ def effects(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -> pl.Data
     A planned contrast that cannot be measured stays in its family with NaN.
     """
     pairs = pair_effects(primary_pairs(plan, cells), cells)
-    every = [*pairs, *named_effects(cells)]
-    primary = [*pairs, *(effect for effect in every if effect.kind in plan.primary.effects)]
+    named = named_effects(cells)
+    every = [*pairs, *named]
+    known = [weights_of(effect.pairs) for effect in pairs]
+    wanted = [effect for effect in named if effect.kind in plan.primary.effects]
+    # With one backbone a named contrast may be a planned pair once more, and would count twice.
+    primary = [*pairs, *(effect for effect in wanted if weights_of(effect.pairs) not in known)]
     rows: list[Row] = []
     for role in (role for role in COMPARED_ROLES if any(panel.role == role for panel in boards)):
         places = _places([panel for panel in boards if panel.role == role])
@@ -105,7 +112,8 @@ def _row(
     plan: Analysis,
     bounds: Mapping[Effect, Bounds],
 ) -> Row:
-    effect = planned.among(set().union(*(panel.scores for panel in boards)))
+    known = set() if planned.exploratory else set().union(*(panel.scores for panel in boards))
+    effect = planned.among(known)
     found = _measure(boards, center, weights_of(effect.pairs)) if effect.pairs else None
     row: Row = {
         "family": family,
@@ -120,7 +128,7 @@ def _row(
         "adjustment": plan.adjust,
     }
     if found is None:
-        return row | _nothing()
+        return row | _nothing(EXPLORATORY if planned.exploratory else NOTHING)
     backbone, interaction = _interaction(boards, center, effect)
     return (
         row
@@ -139,7 +147,8 @@ def _numbers(found: Measured, margin: float | None) -> Row:
     return {
         "n_positive": found.n_positive,
         "n_negative": found.n_negative,
-        "replicates": single.replicates,
+        "replicates": len(found.replicates),
+        "units": single.units,
         "auc_first": float(found.models[0].mean()),
         "auc_second": float(found.models[1].mean()),
         "difference": single.difference,
@@ -149,21 +158,23 @@ def _numbers(found: Measured, margin: float | None) -> Row:
         "df": single.df,
         "p": single.p,
         "se_cases": single.se_cases,
-        "sd_replicates": single.sd_replicates,
+        "sd_replicates": found.sd_replicates,
         "method": single.method,
         "non_inferior_p": nan if margin is None else non_inferiority_p(single, margin),
         "aggregate_difference": whole.difference,
         "aggregate_low": whole.low,
         "aggregate_high": whole.high,
         "aggregate_p": whole.p,
+        "aggregate_method": whole.method,
         "flag": single.flag,
     }
 
 
-def _nothing() -> Row:
+def _nothing(flag: str) -> Row:
     numbers = {name: nan for name, kind in EFFECTS.items() if kind == pl.Float64}
-    counts = {"n_positive": 0, "n_negative": 0, "replicates": 0}
-    return numbers | counts | {"method": "", "interaction_backbone": "", "flag": NOTHING}
+    counts = {"n_positive": 0, "n_negative": 0, "replicates": 0, "units": 0}
+    texts = dict.fromkeys(("method", "aggregate_method", "bootstrap", "interaction_backbone"), "")
+    return numbers | counts | texts | {"flag": flag}
 
 
 def _interaction(boards: list[Panel], center: str, effect: Effect) -> tuple[str, float]:
@@ -173,10 +184,11 @@ def _interaction(boards: list[Panel], center: str, effect: Effect) -> tuple[str,
         for backbone, weights in deviations(effect).items()
         if (found := _measure(boards, center, weights)) is not None
     }
-    if not tested:
+    known = {backbone: p for backbone, p in tested.items() if not isnan(p)}
+    if not known:
         return "", nan
-    smallest = min(tested, key=lambda name: (np.isnan(tested[name]), tested[name]))
-    return smallest, min(1.0, tested[smallest] * len(tested))
+    smallest = min(known, key=lambda name: known[name])
+    return smallest, min(1.0, known[smallest] * len(tested))
 
 
 def _adjusted(rows: list[Row], plan: Analysis) -> Iterator[Row]:

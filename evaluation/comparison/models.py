@@ -17,6 +17,24 @@ Replicate = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
+class Units:
+    """What counts as one draw of the recipe: a fold, whose seeds share training patients, or with one fold a seed."""
+
+    name: str
+    means: Floats
+    """(units, replicates): averages over the replicates of a unit."""
+
+    @classmethod
+    def of(cls, replicates: Sequence[Replicate]) -> Self:
+        """Folds where there are several, else seeds."""
+        folds = sorted({fold for fold, _ in replicates})
+        if len(folds) < 2:
+            return cls("seeds", np.eye(len(replicates)))
+        member = np.array([[float(of == fold) for of, _ in replicates] for fold in folds])
+        return cls("folds", member / member.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
 class Models:
     """The single models of a cell: one row of scores per replicate, NaN where it did not score an image."""
 

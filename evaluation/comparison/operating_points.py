@@ -42,7 +42,7 @@ SHOWN_ROLES = ("reserve", "external")
 Row = dict[str, Any]
 
 
-class Decided(NamedTuple):
+class AtRule(NamedTuple):
     """One cell on one panel by one rule."""
 
     panel: Panel
@@ -65,36 +65,36 @@ def operating_points(boards: list[Panel], plan: Analysis, cells: pl.DataFrame) -
     `threshold` is NaN); `test` is chosen on the very images shown and is optimistic. A threshold of infinity calls
     nobody positive. Intervals are Clopper-Pearson's, with Wilson's beside, and take images as independent.
     """
-    rows = [_row(decided) for cell in cells["cell"] for decided in _decided(boards, plan, cell)]
+    rows = [_row(at_rule) for cell in cells["cell"] for at_rule in _at_rule(boards, plan, cell)]
     return pl.DataFrame(rows, schema=OPERATING_POINTS, orient="row")
 
 
-def _decided(boards: list[Panel], plan: Analysis, cell: str) -> list[Decided]:
+def _at_rule(boards: list[Panel], plan: Analysis, cell: str) -> list[AtRule]:
     shown = [panel for panel in boards if cell in panel.scores and panel.role in SHOWN_ROLES]
     found = []
     for rule in plan.thresholds:
         by = carried(boards, cell, rule)
         if by is not None:
-            found += [Decided(panel, cell, panel.cases(cell), rule, by) for panel in shown]
+            found += [AtRule(panel, cell, panel.cases(cell), rule, by) for panel in shown]
         tests = [(panel, panel.cases(cell)) for panel in shown if panel.role == "external"]
         found += [
-            Decided(panel, cell, cases, rule, chosen_on_test(panel, cell, cases, rule))
+            AtRule(panel, cell, cases, rule, chosen_on_test(panel, cell, cases, rule))
             for panel, cases in tests
             if not cases.one_class
         ]
     return found
 
 
-def _row(decided: Decided) -> Row:
-    point, panel, cell = decided.point, decided.panel, decided.cell
+def _row(at_rule: AtRule) -> Row:
+    point, panel, cell = at_rule.point, at_rule.panel, at_rule.cell
     row: Row = {
         "arm": panel.arms[cell],
         "cell": cell,
         "role": panel.role,
         "center": panel.center,
-        "rule": rule_name(decided.rule),
-        "threshold": decided.by.shown(panel, cell),
-        "source": decided.by.source,
+        "rule": rule_name(at_rule.rule),
+        "threshold": at_rule.by.shown(panel, cell),
+        "source": at_rule.by.source,
         "tp": point.tp,
         "fp": point.fp,
         "fn": point.fn,

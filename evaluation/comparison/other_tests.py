@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 
 from evaluation.arrays import Floats, Integers
 from evaluation.comparison.paired import Columns, Decided
-from evaluation.mcnemar import METHODS, VARIANTS, mcnemar_p
+from evaluation.mcnemar import CLUSTERED, METHODS, VARIANTS, mcnemar_p
 from evaluation.predictive_values import Predictive, compare_tables, cross_tabulate
+
+INDEPENDENT = ", images as independent"
 
 
 def other_tests(planned: Columns, decided: Decided, sides: Integers) -> dict[str, Floats]:
-    """P-values of one metric by each other test: McNemar's variants, or the tests of predictive values."""
+    """p-values of one metric by test: McNemar's other variants, or the tests of predictive values.
+
+    Where the planned test is clustered by patient, McNemar's variants take images as independent, and say so.
+    """
     if planned["metric"] in {"sensitivity", "specificity"}:
-        counts = planned["only_first"], planned["only_second"]
-        return {METHODS[name]: mcnemar_p(*counts, name) for name in VARIANTS if METHODS[name] != planned["test"]}
-    return _predictive(planned["metric"], decided, sides)
+        suffix = INDEPENDENT if planned["test"] == CLUSTERED else ""
+        lost = np.isnan(planned["difference"])
+        return {
+            METHODS[name] + suffix: np.where(lost, nan, mcnemar_p(planned["only_first"], planned["only_second"], name))
+            for name in VARIANTS
+            if METHODS[name] != planned["test"]
+        }
+    percentile = planned["test"].replace("normal", "percentile")
+    return {percentile: planned["p_percentile"]} | _predictive(planned["metric"], decided, sides)
 
 
 def _predictive(metric: str, decided: Decided, sides: Integers) -> dict[str, Floats]:
     found = [_compare(metric, decided, *pair) for pair in sides]
     tests = ("generalized_score", "weighted_generalized_score", "relative_predictive_value")
-    return {
+    by_test = {
         getattr(found[0], test).method: np.array([getattr(one, test).p for one in found], dtype=np.float64)
         for test in tests
     }
+    # The logarithm of a value of 1 has no variance, and the ratio then looks certain.
+    certain = np.array([max(one.first, one.second) == 1 for one in found])
+    ratio = found[0].relative_predictive_value.method
+    return by_test | {ratio: np.where(certain, nan, by_test[ratio])}
 
 
 def _compare(metric: str, decided: Decided, first: int, second: int) -> Predictive:

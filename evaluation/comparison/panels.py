@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -177,3 +177,9 @@ def _pooled(rows: pl.DataFrame, replicates: pl.DataFrame, role: str) -> Panel:
         logits=logits,
         models=models_of(replicates.join(places, on=["center", "image"]), images.height),
     )
+
+
+def shared_patients(centers: Sequence[Panel]) -> int:
+    """Patients with images at several centers, which are then not independent."""
+    seen = np.concatenate([np.unique(panel.patients) for panel in centers])
+    return int(seen.size - np.unique(seen).size)

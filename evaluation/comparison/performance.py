@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import nan
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from evaluation.comparison.cases import Cases
@@ -69,13 +70,18 @@ def performance(boards: list[Panel], replicates: pl.DataFrame, cells: pl.DataFra
     single models, as mean AUC with an interval over cases and replicates and as spread over folds and seeds.
     """
     rows = [row for cell in cells["cell"] for row in _cell(boards, cell)]
-    table = pl.DataFrame(rows, schema={name: PERFORMANCE[name] for name in _MEASURED}, orient="row")
+    schema = {name: PERFORMANCE[name] for name in _MEASURED} | {"models": pl.Int64()}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    # Replicates that lack images are in the mean and not in the interval, which would then be another mean's.
+    of_all = pl.col("models") == pl.col("replicates")
     facts = cells.select("cell", "backbone", "pretraining", "init", "replicates_planned", "exploratory")
     return (
         table.join(facts, on="cell", how="left", maintain_order="left")
         .join(single_replicates(replicates), on=["cell", "role", "center"], how="left", maintain_order="left")
         .with_columns(
             pl.col("^single_mean|single_sd.*$").fill_null(nan),
+            pl.when(of_all).then(pl.col("^single_(low|high)$")).otherwise(nan),
+            single_method=pl.when(of_all).then("single_method").otherwise(pl.lit("")),
             complete=pl.col("even")
             & (pl.col("replicates") == pl.col("replicates_planned"))
             & ~pl.col("flag").str.contains(MISSING, literal=True),
@@ -164,9 +170,15 @@ def _numbers(found: Area, naive: Area, flag: str) -> Row:
 def _single(found: Measured | None) -> Row:
     """Interval of the mean AUC of single models, over cases and replicates."""
     if found is None:
-        return {"single_low": nan, "single_high": nan, "single_method": ""}
+        return {"single_low": nan, "single_high": nan, "single_method": "", "models": 0}
     single = found.single
-    return {"single_low": max(0.0, single.low), "single_high": min(1.0, single.high), "single_method": single.method}
+    low, high = np.clip([single.low, single.high], 0, 1)  # NaN stays NaN, which max and min would make 0 and 1
+    return {
+        "single_low": float(low),
+        "single_high": float(high),
+        "single_method": single.method,
+        "models": len(found.replicates),
+    }
 
 
 def _stratified(centers: list[_Measured], cell: str, pooled: float) -> Row:

@@ -14,7 +14,7 @@ Pair = tuple[str, str]
 
 
 def primary_pairs(plan: Analysis, cells: pl.DataFrame) -> list[Pair]:
-    """Pairs (first, second) of cell ids, in the order of the plan and of `cells`; exploratory cells take no part.
+    """Pairs (first, second) of cell ids, in the order of the plan and of `cells`; a pair turned around is not repeated.
 
     A pair of pretraining sources means, for every arm, backbone and init that both have, their two cells; names with
     "/" are cell ids. Raises StudyError for an unknown name or for sources that share no backbone and init.
@@ -27,7 +27,12 @@ def primary_pairs(plan: Analysis, cells: pl.DataFrame) -> list[Pair]:
                 "name two sources, or two cells as arm/backbone-pretraining-init."
             )
         found = _cells(first, second, cells) if "/" in first else _sources(first, second, cells)
-        pairs += [pair for pair in found if pair not in pairs]
+        pairs += [pair for pair in found if pair not in pairs and pair[::-1] not in pairs]
+    return pairs
+
+
+def measurable(pairs: list[Pair], cells: pl.DataFrame) -> list[Pair]:
+    """Pairs without exploratory cells; the others stay in the plan's families as tests that were not made."""
     exploratory = set(cells.filter(pl.col("exploratory"))["cell"])
     return [pair for pair in pairs if not exploratory & set(pair)]
 

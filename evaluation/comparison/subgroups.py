@@ -17,6 +17,7 @@ from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, Panel
 from evaluation.discrimination import auc
 from evaluation.thresholds import count, rule_name
+from search_spaces.errors import StudyError
 from search_spaces.study import Analysis
 
 SUBGROUPS: dict[str, pl.DataType] = {
@@ -65,12 +66,14 @@ def subgroups(boards: Sequence[Panel], plan: Analysis, cells: pl.DataFrame, attr
     """AUC, and sensitivity and specificity at carried thresholds, per group of pooled external images (SUBGROUPS).
 
     `attributes`: some of ATTRIBUTES, one row per image. `interaction_p` is Cochran's test that the AUCs of the groups
-    that are large enough are equal; it takes groups as independent. Images without a value form no group.
+    that are large enough are equal; it takes groups as independent. Images without a value form no group. Raises
+    StudyError for an image that stands twice and for a column that is neither words nor numbers as ATTRIBUTES says.
     """
+    table = _checked(attributes)
     pooled = next((panel for panel in boards if panel.role == "external" and panel.center == POOLED), None)
     if pooled is None:
         return pl.DataFrame(schema=SUBGROUPS)
-    known = {name: _groups(pooled, attributes, name) for name in plan.subgroups if name in attributes.columns}
+    known = {name: _groups(pooled, table, name) for name in plan.subgroups if name in table.columns}
     rows = [
         row
         for cell in cells["cell"]
@@ -81,10 +84,26 @@ def subgroups(boards: Sequence[Panel], plan: Analysis, cells: pl.DataFrame, attr
     return pl.DataFrame(rows, schema=SUBGROUPS, orient="row")
 
 
+def _checked(attributes: pl.DataFrame) -> pl.DataFrame:
+    for name, kind in ATTRIBUTES.items():
+        found = attributes.schema.get(name, kind)
+        if found not in {kind, pl.Null} and not (kind.is_numeric() and found.is_numeric()):
+            raise StudyError(f"Table 'attributes': column {name!r} is {found}, it must be {kind}.")
+    twice = attributes.filter(attributes.select("center", "image").is_duplicated())
+    if twice.height:
+        center, image = twice.select("center", "image").row(0)
+        raise StudyError(
+            f"Table 'attributes': image {image!r} of center {center!r} stands more than once; give each image one row."
+        )
+    return attributes
+
+
 def _groups(panel: Panel, attributes: pl.DataFrame, name: str) -> Groups:
     """The group of each image of the panel, empty where it is unknown."""
     images = pl.DataFrame({"center": panel.centers.tolist(), "image": panel.images.tolist()})
-    values = images.join(attributes.select("center", "image", name), on=["center", "image"], how="left")[name]
+    values = images.join(
+        attributes.select("center", "image", name), on=["center", "image"], how="left", maintain_order="left"
+    )[name]
     if name in BANDS:
         return np.array([_band(value, *BANDS[name]) for value in values.to_list()])
     return np.array([value or "" for value in values.to_list()])
@@ -106,7 +125,8 @@ def _attribute(
 ) -> Iterator[Row]:
     cases = panel.cases(cell)
     mine = groups[cases.used]
-    parts = {str(group): mine == group for group in sorted(set(mine.tolist()) - {""})}
+    names = sorted(set(mine.tolist()) - {""}, key=lambda group: (not group.startswith("under "), group))
+    parts = {group: mine == group for group in names}
     areas = {group: _area(panel, cell, cases, inside) for group, inside in parts.items()}
     who: Row = {"arm": panel.arms[cell], "cell": cell, "role": panel.role, "attribute": name}
     who["interaction_p"] = _interaction(areas.values())

@@ -8,7 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from evaluation.comparison import CELLS, Comparison, compare
+from evaluation.comparison.aggregation import image_scores, replicate_scores
+from evaluation.comparison.comparing import CELLS, Comparison, compare
+from evaluation.comparison.panels import Panel, panels
 from evaluation.tables import PREDICTIONS
 from search_spaces.study import Analysis
 
@@ -49,6 +51,43 @@ def series(cell: str, center: str, scores: Sequence[float], **changes: Any) -> l
     return [prediction(cell, f"{center}{place}", score, **changes) for place, score in enumerate(scores)]
 
 
+def logit_series(cell: str, center: str, logits: Sequence[float], **changes: Any) -> list[dict[str, Any]]:
+    """As `series`, from logits."""
+    return [
+        prediction(cell, f"{center}{place}", sigmoid(logit), logit=logit, **changes)
+        for place, logit in enumerate(logits)
+    ]
+
+
+def scored(scores: dict[str, dict[str, Sequence[float]]], **changes: Any) -> pl.DataFrame:
+    """Predictions of cells by center: "a" is the reserve, "v" validation, every other center external."""
+    roles = {"a": "reserve", "v": "validation"}
+    return predictions(
+        *(
+            row
+            for cell, centers in scores.items()
+            for center, values in centers.items()
+            for row in series(cell, center, values, role=roles.get(center, "external"), **changes)
+        )
+    )
+
+
+def two_per_patient(table: pl.DataFrame) -> pl.DataFrame:
+    """The same predictions where images 0 and 1, 2 and 3, … of a center belong to one patient."""
+    place = pl.col("image").str.slice(1).cast(pl.Int64)
+    return table.with_columns(patient=pl.col("center") + (place // 2).cast(pl.String))
+
+
+def bits(text: str) -> list[int]:
+    """Labels or decisions written as "110 01"."""
+    return [int(sign) for sign in text if sign != " "]
+
+
+def calls(text: str) -> list[float]:
+    """Scores that the threshold .5 calls positive where the text has a 1."""
+    return [0.6 if bit else 0.3 for bit in bits(text)]
+
+
 def labels(values: dict[str, Sequence[int]], arm: str = "classification") -> pl.DataFrame:
     """Labels of images <center>0, <center>1, … in order."""
     rows = [
@@ -63,6 +102,12 @@ def compared(table: pl.DataFrame, truth: pl.DataFrame, **changes: Any) -> Compar
     """The comparison with what a test does not care about filled in."""
     arguments = {"plan": Analysis(), "cells": cells(), "open_external": True} | changes
     return compare(table, truth, **arguments)
+
+
+def boards(table: pl.DataFrame, truth: pl.DataFrame) -> list[Panel]:
+    """The panels that the comparison is made of, external ones included."""
+    replicates = replicate_scores(table, truth, cells(), open_external=True)
+    return list(panels(image_scores(replicates), replicates))
 
 
 def sigmoid(logit: float) -> float:

@@ -52,13 +52,25 @@ def test_a_case_is_drawn_once_on_average_and_as_often_as_with_replacement():
 
 
 def test_a_patients_images_are_drawn_together_and_patients_within_their_kind():
-    patients = ["a", "a", "b", "b", "c", "d", "e"]  # a: positives only, b: both, c d e: negatives only
-    drawn = counts(Resamples.of(LABELS, patients, draws=200))
+    labels = [1, 1, 1, 0] * 10 + [0, 0]  # ten patients with both classes, and two with a negative image each
+    patients = [place // 4 for place in range(40)] + [10, 11]
 
-    assert (drawn[:, 0] == drawn[:, 1]).all()
+    drawn = counts(Resamples.of(labels, patients, draws=200))
+
+    assert (drawn[:, 0] == drawn[:, 3]).all()
+    assert (drawn[:, :40:4].sum(axis=1) == 10).all()
+    assert (drawn[:, 40:].sum(axis=1) == 2).all()
+
+
+def test_few_patients_with_both_classes_are_drawn_with_the_positive_ones():
+    labels, patients = [1, 1, 1, 0, 0, 0], ["a", "b", "c", "c", "d", "e"]
+
+    drawn = counts(Resamples.of(labels, patients, draws=200))
+
+    # Alone in a stratum patient c would be drawn once in every draw, as if she were certain.
+    assert np.unique(drawn[:, 2]).size > 1
+    assert (drawn[:, :3].sum(axis=1) == 3).all()
     assert (drawn[:, 2] == drawn[:, 3]).all()
-    assert (drawn[:, [0, 2]] == 1).all()  # the only patient of their kind
-    assert (drawn[:, 4:].sum(axis=1) == 3).all()
 
 
 def test_the_method_says_whether_patients_or_cases_were_drawn():

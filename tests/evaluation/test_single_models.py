@@ -55,7 +55,7 @@ def test_two_cells_give_exactly_the_multi_reader_analysis():
 
     assert (found.difference, found.se, found.df) == pytest.approx((pair.difference, pair.se, pair.df))
     assert (found.low, found.high, found.p) == pytest.approx((pair.low, pair.high, pair.p))
-    assert found.method == CROSSED
+    assert found.method == CROSSED.format("replicates")
 
 
 def test_the_variance_is_that_of_the_formula():
@@ -86,7 +86,7 @@ def test_the_spread_of_replicates_widens_the_interval():
 
     assert alike.difference == pytest.approx(apart.difference)
     assert apart.high - apart.low > 1.5 * (alike.high - alike.low)
-    assert (alike.df, alike.sd_replicates) == (inf, 0)
+    assert (alike.df, alike.sd_units) == (inf, 0)
 
 
 @pytest.mark.parametrize(("count", "flag"), [(3, "fewer than 5 replicates"), (4, "fewer than 5"), (5, "")])
@@ -95,7 +95,7 @@ def test_a_handful_of_replicates_is_flagged_as_too_bold(count, flag):
 
     found = mean_difference(differences, cases)
 
-    assert found.method == CROSSED
+    assert found.method == CROSSED.format("replicates")
     assert found.flag.startswith(flag)
     assert bool(found.flag) == bool(flag)
 
@@ -112,7 +112,7 @@ def test_fewer_than_three_replicates_are_case_uncertainty_only_and_say_so(count)
     if count == 1:
         exact = auc_difference(LABELS, scores[0, 0], scores[1, 0])
         assert (found.low, found.high, found.p) == pytest.approx((exact.low, exact.high, exact.p))
-        assert isnan(found.sd_replicates)
+        assert isnan(found.sd_units)
 
 
 def test_patients_with_several_images_are_named_in_the_method():
@@ -163,16 +163,40 @@ def test_non_inferiority_is_a_one_sided_test_of_the_margin():
         non_inferiority_p(found, 0)
 
 
-def test_the_two_way_bootstrap_draws_replicates_on_top_of_cases():
+def test_the_two_way_bootstrap_draws_units_on_top_of_cases():
     resamples = Resamples.of(LABELS, draws=4000)
     cases = np.random.default_rng(1).normal(0, 0.01, (4000, 1))
-    replicates = np.array([-0.03, 0.0, 0.03])
+    units = np.array([-0.03, 0.0, 0.03])
 
-    found = two_way_bootstrap(cases + replicates, resamples)
+    found = two_way_bootstrap(cases + units, resamples)
 
-    # Drawing three of three replicates adds their variance with divisor n, .0006, over 3.
-    assert found.var() == pytest.approx(0.0001 + 0.0006 / 3, rel=0.08)
-    assert (found == two_way_bootstrap(cases + replicates, resamples)).all()
+    # The sample variance of the units, .0009, over 3: drawing two of three makes up for the divisor 3 (Rao & Wu 1988).
+    assert found.var() == pytest.approx(0.0001 + 0.0009 / 3, rel=0.08)
+    assert (found == two_way_bootstrap(cases + units, resamples)).all()
+
+
+def test_the_two_way_bootstrap_of_one_unit_draws_cases_only():
+    cases = np.random.default_rng(1).normal(0, 0.01, (50, 1))
+
+    assert (two_way_bootstrap(cases, Resamples.of(LABELS, draws=50)) == cases[:, 0]).all()
+
+
+def test_two_folds_of_several_models_are_crossed_and_flagged():
+    cases = CaseVariances(each=np.array([0.0005, 0.0005]), mean=0.0003)
+
+    found = mean_difference([0.02, 0.06], cases, units="folds", models=6)
+
+    # S = .0008, C = .0001: variance (.0008 + 2 * .0001) / 2, df .001^2 / .0008^2.
+    assert (found.se, found.df) == pytest.approx((sqrt(0.0005), 0.001**2 / 0.0008**2))
+    assert found.method == "Obuchowski-Rockette, folds as random readers"
+    assert found.flag.startswith("fewer than 5 folds")
+
+
+def test_a_variance_that_is_not_estimable_has_a_reason():
+    found = mean_difference([0.1, 0.2, 0.3], CaseVariances(np.full(3, np.nan), np.nan))
+
+    assert isnan(found.se)
+    assert "not estimable" in found.flag
 
 
 def test_as_many_variances_as_replicates_are_needed():

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from evaluation.comparison import inference
-from evaluation.comparison.comparing import CELLS
 from evaluation.comparison.aggregation import image_scores, replicate_scores
+from evaluation.comparison.comparing import CELLS
 from evaluation.comparison.panels import panels
 from evaluation.discrimination import auc, auc_difference
 from evaluation.multiplicity import ADJUSTMENTS

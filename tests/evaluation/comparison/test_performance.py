@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from evaluation.discrimination import auc
+from evaluation.precision_recall import average_precision
 from tests.evaluation.study_example import (
     CHEST,
     IMAGENET,
@@ -16,6 +17,7 @@ from tests.evaluation.study_example import (
     labels,
     prediction,
     predictions,
+    scored,
     series,
 )
 
@@ -147,3 +149,45 @@ def test_exploratory_cells_say_so():
 
     assert found.performance["exploratory"].all()
     assert found.performance.select(pl.all().null_count()).sum_horizontal().item() == 0
+
+
+def one_cell(scores, truth, **changes):
+    """Rows by place of one cell, from scores by center."""
+    found = compared(scored({IMAGENET: scores}), labels(truth), **changes)
+    return {(role, center): row for (_, role, center), row in rows_of(found).items()}
+
+
+def test_average_precision_and_the_best_f1_follow_by_hand():
+    row = one_cell({"b": [0.9, 0.8, 0.7, 0.6, 0.5]}, {"b": [1, 0, 1, 0, 0]})["external", "b"]
+
+    # Precision 1 at the first positive and 2/3 at the second; F1 is best there: 4 / (2 + 3).
+    expected = average_precision([1, 0, 1, 0, 0], [0.9, 0.8, 0.7, 0.6, 0.5])
+    assert (row["average_precision"], row["best_f1"]) == pytest.approx((5 / 6, 4 / 5))
+    assert (row["average_precision_low"], row["average_precision_high"]) == pytest.approx((expected.low, expected.high))
+
+
+def test_average_precision_is_not_stratified():
+    row = two_centers()[IMAGENET, "external", "stratified"]
+
+    names = ("average_precision", "average_precision_low", "average_precision_high", "best_f1")
+    assert all(isnan(row[name]) for name in names)
+
+
+@pytest.mark.parametrize(("shift", "flag"), [(0, ""), (0.5, "pooled AUC differs by -0.125")], ids=["alike", "shifted"])
+def test_a_pooled_area_far_from_the_stratified_one_is_flagged(shift, flag):
+    scores, truth = [0.1, 0.3, 0.2, 0.45], [0, 0, 1, 1]
+
+    rows = one_cell({"b": scores, "c": [score + shift for score in scores]}, {"b": truth, "c": truth})
+
+    # Within a center 3 of 4 pairs are right; pooled and shifted, 10 of 16.
+    assert rows["external", "stratified"]["flag"] == flag
+    assert rows["external", "all"]["flag"] == ""
+
+
+def test_a_gap_below_two_hundredths_is_no_flag():
+    scores = {"b": [0.1, 0.2, 0.3, 0.55, 0.4, 0.5, 0.6, 0.7], "c": [0.1, 0.2, 0.3, 0.51, 0.4, 0.5, 0.54, 0.7]}
+    rows = one_cell(scores, {center: [0, 0, 0, 0, 1, 1, 1, 1] for center in "bc"})
+
+    # The third positive of c beats its own center's highest negative and not the other's: one pair of 64.
+    assert rows["external", "stratified"]["auc"] - rows["external", "all"]["auc"] == pytest.approx(1 / 64)
+    assert rows["external", "stratified"]["flag"] == ""
