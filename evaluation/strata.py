@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from evaluation.discrimination import CLUSTERED, DELONG, ZERO_VARIANCE, Area, Difference, tested
 from evaluation.normal import clipped_interval
 
+SHARED_PATIENTS = "patients of several centers: {}"
 Result = TypeVar("Result", Area, Difference)
 
 
@@ -23,22 +24,22 @@ class Stratum(Generic[Result]):
     result: Result
 
 
-def stratified_area(strata: Sequence[Stratum[Area]]) -> Area:
+def stratified_area(strata: Sequence[Stratum[Area]], shared_patients: int = 0) -> Area:
     """Share of the within-center pairs that are ranked right: the centers' AUCs weighted by their pairs.
 
-    The variance is that of a weighted mean of independent centers. A center with one class has no pair and takes no
-    part; the flag names it.
+    The variance is that of a weighted mean of independent centers: NaN, with a flag, where patients are at several.
+    A center with one class has no pair and takes no part; the flag names it.
     """
-    auc, se = _mean([(s.pairs, s.result.auc) for s in strata]), _standard_error(strata)
-    return Area(auc, se, *clipped_interval(auc, se), _method(strata), _flag(strata, se))
+    auc, se = _mean([(s.pairs, s.result.auc) for s in strata]), _standard_error(strata, shared_patients)
+    return Area(auc, se, *clipped_interval(auc, se), _method(strata), _flag(strata, se, shared_patients))
 
 
-def stratified_difference(strata: Sequence[Stratum[Difference]]) -> Difference:
+def stratified_difference(strata: Sequence[Stratum[Difference]], shared_patients: int = 0) -> Difference:
     """Difference of two stratified AUCs, tested with the centers' own variances of the difference."""
     first = _mean([(s.pairs, s.result.first) for s in strata])
     second = _mean([(s.pairs, s.result.second) for s in strata])
-    se = _standard_error(strata)
-    return tested(first, second, se, _method(strata), _flag(strata, se))
+    se = _standard_error(strata, shared_patients)
+    return tested(first, second, se, _method(strata), _flag(strata, se, shared_patients))
 
 
 def _mean(weighted: list[tuple[int, float]]) -> float:
@@ -46,9 +47,9 @@ def _mean(weighted: list[tuple[int, float]]) -> float:
     return sum(weight * value for weight, value in weighted if weight) / total if total else nan
 
 
-def _standard_error(strata: Sequence[Stratum[Result]]) -> float:
+def _standard_error(strata: Sequence[Stratum[Result]], shared_patients: int) -> float:
     total = sum(stratum.pairs for stratum in strata)
-    if not total:
+    if not total or shared_patients:
         return nan
     return sqrt(sum((stratum.pairs * stratum.result.se) ** 2 for stratum in strata if stratum.pairs)) / total
 
@@ -57,7 +58,8 @@ def _method(strata: Sequence[Stratum[Result]]) -> str:
     return CLUSTERED if any(stratum.result.method == CLUSTERED for stratum in strata) else DELONG
 
 
-def _flag(strata: Sequence[Stratum[Result]], se: float) -> str:
+def _flag(strata: Sequence[Stratum[Result]], se: float, shared_patients: int) -> str:
     flags = [f"{stratum.center}: {stratum.flag}" for stratum in strata if stratum.flag]
     zero = [ZERO_VARIANCE] if se == 0 else []
-    return "; ".join(zero + flags)
+    shared = [SHARED_PATIENTS.format(shared_patients)] if shared_patients else []
+    return "; ".join(zero + shared + flags)

@@ -39,12 +39,12 @@ def two_way_bounds(panel: Panel, effects: Iterable[Effect], plan: Bootstrap) -> 
     wanted = {effect: weights_of(effect.among(panel.scores).pairs) for effect in effects}
     groups: dict[bytes, list[tuple[Effect, Weights]]] = {}
     for effect, weights in wanted.items():
-        if weights and not panel.cases(*weights).one_class:
-            cases = panel.cases(*weights)
+        cases = panel.scored_by_models(weights, panel.cases(*weights)) if weights else None
+        if cases is not None and not cases.one_class:
             groups.setdefault(cases.used.tobytes() + cases.labels.tobytes(), []).append((effect, weights))
     found: dict[Effect, Bounds] = {}
     for group in groups.values():
-        cases = panel.cases(*group[0][1])
+        cases = panel.scored_by_models(group[0][1], panel.cases(*group[0][1]))
         resamples = Resamples.of(cases.labels, cases.patients, plan.draws, plan.seed)
         draws = _model_draws(panel, {cell for _, weights in group for cell in weights}, cases, resamples)
         found |= {effect: _bounds(weights, draws, resamples) for effect, weights in group}

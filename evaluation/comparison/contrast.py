@@ -16,8 +16,7 @@ from evaluation.comparison.panels import Panel, shared_patients
 from evaluation.comparison.primary import Pair
 from evaluation.discrimination import CLUSTERED, DELONG, Difference, tested
 from evaluation.single_models import CaseVariances, MeanDifference, case_variance, case_variances, mean_difference
-
-SHARED_PATIENTS = "patients of several centers: {}"
+from evaluation.strata import SHARED_PATIENTS
 
 Weights = Mapping[str, float]
 """Cell -> its weight; those of the first cells add up to 1, those of the second to -1."""
@@ -95,9 +94,11 @@ def measure(panel: Panel, weights: Weights, only: Sequence[Replicate] | None = N
     """
     if not set(weights) <= set(panel.scores):
         return None
-    cases = panel.cases(*weights)
+    whole_cases = panel.cases(*weights)
+    cases = panel.scored_by_models(weights, whole_cases)
     if cases.one_class:
         return None
+    lost = whole_cases.labels.size - cases.labels.size
     replicates, models = panel.placed_models(weights, cases, only)
     if not replicates:
         return None
@@ -113,6 +114,7 @@ def measure(panel: Panel, weights: Weights, only: Sequence[Replicate] | None = N
         n_positive=cases.n_positive,
         n_negative=cases.n_negative,
         repeated_patients=cases.clusters.repeat,
+        flag=f"{lost} images that some model did not score left out" if lost else "",
     )
 
 
@@ -139,6 +141,7 @@ def stratify(centers: Sequence[Panel], weights: Weights) -> Measured | None:
 
 def _together(parts: list[Measured], left_out: str, twice: int) -> Measured:
     unknown = nan if twice else 1.0
+    own = dict.fromkeys(part.flag for part in parts)
     pairs = np.array([part.n_positive * part.n_negative for part in parts], dtype=np.float64)
     share = pairs / pairs.sum()
     return Measured(
@@ -153,7 +156,7 @@ def _together(parts: list[Measured], left_out: str, twice: int) -> Measured:
         n_positive=sum(part.n_positive for part in parts),
         n_negative=sum(part.n_negative for part in parts),
         repeated_patients=any(part.repeated_patients for part in parts),
-        flag="; ".join(filter(None, [left_out, SHARED_PATIENTS.format(twice) if twice else ""])),
+        flag="; ".join(filter(None, [*own, left_out, SHARED_PATIENTS.format(twice) if twice else ""])),
     )
 
 

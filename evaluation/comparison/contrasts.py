@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from evaluation.comparison.cases import Cases
-from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
+from evaluation.comparison.panels import POOLED, STRATIFIED, Panel, shared_patients
 from evaluation.comparison.performance import ONE_CLASS
 from evaluation.comparison.primary import Pair, measurable, primary_pairs
 from evaluation.discrimination import CLUSTERED, DELONG, Difference, difference, tested
@@ -83,7 +83,8 @@ def _compare_all(boards: list[Panel], pairs: list[Pair]) -> dict[str, dict[Pair,
     found = {panel.center: _compare_panel(panel, pairs) for panel in boards}
     centers = {center: results for center, results in found.items() if center != POOLED}
     if boards[0].role == "external" and len(centers) > 1:
-        found[STRATIFIED] = {pair: _stratify(pair, centers) for pair in found[POOLED]}
+        twice = shared_patients([panel for panel in boards if not panel.pooled])
+        found[STRATIFIED] = {pair: _stratify(pair, centers, twice) for pair in found[POOLED]}
     return found
 
 
@@ -108,14 +109,14 @@ def _compare(panel: Panel, first: str, second: str, cases: Cases) -> _Compared:
     return _Compared(result, cases.n_positive, cases.n_negative, either)
 
 
-def _stratify(pair: Pair, centers: dict[str, dict[Pair, _Compared]]) -> _Compared:
+def _stratify(pair: Pair, centers: dict[str, dict[Pair, _Compared]], shared: int) -> _Compared:
     parts = {center: results[pair] for center, results in centers.items() if pair in results}
     strata = [
         Stratum(center, part.n_positive * part.n_negative, part.result.flag, part.result)
         for center, part in parts.items()
     ]
     return _Compared(
-        stratified_difference(strata),
+        stratified_difference(strata, shared),
         sum(part.n_positive for part in parts.values()),
         sum(part.n_negative for part in parts.values()),
         sum(part.either for part in parts.values()),

@@ -36,7 +36,9 @@ OPERATING_POINTS: dict[str, pl.DataType] = {
     },
     **{f"{ratio}{bound}": pl.Float64() for ratio in ("lr_positive", "lr_negative") for bound in ("", "_low", "_high")},
     "f1": pl.Float64(),
+    "flag": pl.String(),
 }
+INDEPENDENT = "several images per patient: intervals take images as independent"
 SHOWN_ROLES = ("reserve", "external")
 
 Row = dict[str, Any]
@@ -100,6 +102,7 @@ def _row(at_rule: AtRule) -> Row:
         "fn": point.fn,
         "tn": point.tn,
         "f1": f1(point.tp, point.fp, point.fn).value,
+        "flag": INDEPENDENT if at_rule.cases.clusters.repeat else "",
     }
     counts = {
         "sensitivity": (point.tp, point.tp + point.fn),

@@ -19,6 +19,7 @@ from evaluation.comparison.primary import Pair
 from evaluation.delong import Placements
 
 POOLED, STRATIFIED = "all", "stratified"
+FEW_IMAGES = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,21 @@ class Panel:
         if key not in self._placements:
             self._placements[key] = delong.placements(cases.labels, self.score(cell, cases))
         return self._placements[key]
+
+    def scored_by_models(self, cells: Iterable[str], cases: Cases) -> Cases:
+        """The cases that every single model of the cells scored, but for models that lack more than 5 % of them.
+
+        A missing image then costs an image; a missing center costs the model, which `placed_models` leaves out.
+        """
+        lacking = np.zeros(cases.labels.size, dtype=bool)
+        for cell in cells:
+            unknown = np.isnan(self.models[cell].at(cases.used).scores)
+            lacking |= unknown[unknown.mean(axis=1) <= FEW_IMAGES].any(axis=0)
+        if not lacking.any():
+            return cases
+        used = cases.used.copy()
+        used[np.flatnonzero(used)[lacking]] = False
+        return Cases(used, cases.labels[~lacking], cases.patients[~lacking])
 
     def model_scores(self, cell: str, cases: Cases) -> dict[Replicate, Floats]:
         """Scores of these cases by each single model that scored all of them."""

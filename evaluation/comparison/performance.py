@@ -10,9 +10,10 @@ import polars as pl
 
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.contrast import Measured, measure, stratify
-from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
+from evaluation.comparison.panels import POOLED, STRATIFIED, Panel, shared_patients
 from evaluation.comparison.replicates import single_replicates
 from evaluation.discrimination import CLUSTERED, DELONG, Area, area
+from evaluation.normal import logit_interval
 from evaluation.precision_recall import average_precision, best_f1
 from evaluation.strata import Stratum, stratified_area
 
@@ -31,6 +32,8 @@ PERFORMANCE: dict[str, pl.DataType] = {
     "se": pl.Float64(),
     "low": pl.Float64(),
     "high": pl.Float64(),
+    "logit_low": pl.Float64(),
+    "logit_high": pl.Float64(),
     "method": pl.String(),
     "auc_naive_low": pl.Float64(),
     "auc_naive_high": pl.Float64(),
@@ -155,11 +158,14 @@ def _areas(panel: Panel, cell: str, cases: Cases) -> tuple[Area, Area]:
 
 
 def _numbers(found: Area, naive: Area, flag: str) -> Row:
+    logit = logit_interval(found.auc, found.se)
     return {
         "auc": found.auc,
         "se": found.se,
         "low": found.low,
         "high": found.high,
+        "logit_low": logit[0],
+        "logit_high": logit[1],
         "method": found.method,
         "auc_naive_low": naive.low,
         "auc_naive_high": naive.high,
@@ -182,8 +188,9 @@ def _single(found: Measured | None) -> Row:
 
 
 def _stratified(centers: list[_Measured], cell: str, pooled: float) -> Row:
-    both = stratified_area([one.stratum(one.area) for one in centers])
-    naive = stratified_area([one.stratum(one.naive) for one in centers])
+    twice = shared_patients([one.panel for one in centers])
+    both = stratified_area([one.stratum(one.area) for one in centers], twice)
+    naive = stratified_area([one.stratum(one.naive) for one in centers], twice)
     rows = [one.row() for one in centers]
     counts = {name: sum(row[name] for row in rows) for name in ("n_positive", "n_negative", "patients")}
     gap = pooled - both.auc

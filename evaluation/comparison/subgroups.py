@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from evaluation.arrays import Bools
+from evaluation.between_variance import cochran
 from evaluation.comparison.calls import carried
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, Panel
@@ -56,6 +57,7 @@ BANDS = {"age": ((20, 40, 60), "years"), "lesion_size": ((40, 80), "mm")}
 """Lower bounds of the second band and those above it; 80 mm is the limit of T1 in the TNM of bone."""
 FEWEST = 10
 """Positives, and negatives, below which a subgroup is counted but not measured."""
+SHARED_NEGATIVES = "negatives without a lesion stand in every group: no interaction test"
 SUPPRESSED = f"suppressed: fewer than {FEWEST} positives or negatives"
 
 Row = dict[str, Any]
@@ -124,18 +126,24 @@ def _attribute(
     boards: Sequence[Panel], panel: Panel, cell: str, name: str, groups: Groups, plan: Analysis
 ) -> Iterator[Row]:
     cases = panel.cases(cell)
-    mine = groups[cases.used]
-    names = sorted(set(mine.tolist()) - {""}, key=lambda group: (not group.startswith("under "), group))
-    parts = {group: mine == group for group in names}
+    parts, shared = _parts(groups[cases.used], cases, name)
     areas = {group: _area(panel, cell, cases, inside) for group, inside in parts.items()}
     who: Row = {"arm": panel.arms[cell], "cell": cell, "role": panel.role, "attribute": name}
-    who["interaction_p"] = _interaction(areas.values())
+    who["interaction_p"] = nan if shared else _interaction(areas.values())
     for rule in plan.thresholds:
         by = carried(boards, cell, rule)
         called = None if by is None else by.calls(panel, cell, cases)
         for group, inside in parts.items():
             chosen = {"rule": rule_name(rule), "source": "" if by is None else by.source}
-            yield who | areas[group] | {"group": group} | chosen | _rates(cases, called, inside, areas[group])
+            row = who | areas[group] | {"group": group} | chosen | _rates(cases, called, inside, areas[group])
+            yield row | {"flag": "; ".join(filter(None, [row["flag"], SHARED_NEGATIVES if shared else ""]))}
+
+
+def _parts(groups: Groups, cases: Cases, name: str) -> tuple[dict[str, Bools], bool]:
+    """Which cases each group holds; negatives without a lesion have no size and are compared with every size."""
+    names = sorted(set(groups.tolist()) - {""}, key=lambda group: (not group.startswith("under "), group))
+    everywhere = (groups == "") & (cases.labels == 0) & (name == "lesion_size")
+    return {group: (groups == group) | everywhere for group in names}, bool(everywhere.any())
 
 
 def _area(panel: Panel, cell: str, cases: Cases, inside: Bools) -> Row:
@@ -147,15 +155,13 @@ def _area(panel: Panel, cell: str, cases: Cases, inside: Bools) -> Row:
     return sizes | {"auc": found.auc, "se": found.se, "low": found.low, "high": found.high, "flag": found.flag}
 
 
-def _interaction(areas: Any) -> float:
-    """Cochran's Q over the groups with an AUC and a standard error."""
-    known = [(area["auc"], area["se"]) for area in areas if area["se"] > 0]
-    if len(known) < 2:
+def _interaction(areas: Iterable[Row]) -> float:
+    """Cochran's test over the groups that were measured; NaN where one of them has no positive standard error."""
+    known = [(area["auc"], area["se"]) for area in areas if area["flag"] != SUPPRESSED]
+    if len(known) < 2 or not all(se > 0 for _, se in known):
         return nan
     values, errors = np.array(known).T
-    weights = 1 / errors**2
-    mean = float(weights @ values / weights.sum())
-    return float(chi2.sf(weights @ (values - mean) ** 2, len(known) - 1))
+    return float(chi2.sf(cochran(values, errors**2), len(known) - 1))
 
 
 def _rates(cases: Cases, called: Bools | None, inside: Bools, area: Row) -> Row:

@@ -189,6 +189,87 @@ def test_a_replicate_that_misses_a_center_is_left_out_of_the_pooled_contrast_onl
     assert one(frame, effect="pair", center="stratified")["replicates"] == 2
 
 
+def test_a_missing_image_costs_the_image_and_not_the_model():
+    rows = [row for row in rows_of(IMAGENET) if not (row["image"] == "b3" and row["seed"] == 1)]
+    frame = effects(table=predictions(*rows_of(RAD), *rows))
+
+    found = one(frame, effect="pair", center="b")
+    assert (found["replicates"], found["n_positive"], found["n_negative"]) == (3, 14, 15)
+    assert "1 images that some model did not score left out" in found["flag"]
+    assert one(frame, family="primary")["replicates"] == 3
+
+
+def test_seeds_of_a_fold_are_one_draw():
+    rows = [
+        row | {"fold": row["seed"] % 3, "seed": row["seed"] // 3}
+        for cell in (RAD, IMAGENET)
+        for row in rows_of(cell, replicates=6)
+    ]
+    rows = [row | {"key": f"{row['cell']} {row['fold']} {row['seed']} {row['center']}"} for row in rows]
+    found = one(effects(table=predictions(*rows)), effect="pair", center="b")
+
+    gaps = [
+        auc(TRUTH["b"], first["score"]).auc - auc(TRUTH["b"], second["score"]).auc
+        for first, second in zip(
+            *(
+                pl.DataFrame(rows_of(cell, replicates=6)).filter(center="b").partition_by("seed", maintain_order=True)
+                for cell in (RAD, IMAGENET)
+            ),
+            strict=True,
+        )
+    ]
+    folds = np.array(gaps).reshape(2, 3).mean(axis=0)
+    assert (found["replicates"], found["units"]) == (6, 3)
+    assert found["method"] == "Obuchowski-Rockette, folds as random readers"
+    assert found["difference"] == pytest.approx(folds.mean())
+    assert found["sd_replicates"] == pytest.approx(np.std(gaps, ddof=1))
+    assert found["se"] >= folds.std(ddof=1) / np.sqrt(3) - 1e-12
+
+
+def test_centers_that_share_patients_have_no_stratified_interval():
+    def shared(row):
+        return row | {"patient": row["patient"].replace("c", "b")}
+
+    rows = [shared(row) for cell in (RAD, IMAGENET) for row in rows_of(cell)]
+    found = one(effects(table=predictions(*rows)), effect="pair", center="stratified")
+
+    assert isnan(found["se"])
+    assert "patients of several centers: 30" in found["flag"]
+
+
+def test_a_center_that_cannot_be_compared_is_named_in_the_stratified_contrast():
+    rows = [*rows_of(RAD), *rows_of(IMAGENET, centers="rb")]
+
+    assert "without c" in one(effects(table=predictions(*rows)), effect="pair", center="stratified")["flag"]
+
+
+def test_a_planned_pair_with_an_exploratory_cell_stays_in_the_family():
+    table = predictions(*rows_of(RAD), *rows_of(IMAGENET))
+    late = cells().with_columns(exploratory=pl.col("cell") == IMAGENET)
+    replicates = replicate_scores(table, labels(TRUTH, "m"), late, open_external=True)
+
+    found = one(
+        inference.effects(list(panels(image_scores(replicates), replicates)), PLAN, late),
+        family="primary",
+        effect="pair",
+    )
+
+    assert isnan(found["difference"])
+    assert found["flag"] == "exploratory cell: takes no part"
+
+
+def test_an_interaction_that_is_not_estimable_is_not_a_number():
+    rare = TRUTH | {"b": [1] + [0] * 29}
+    table = predictions(*(row for cell in cells()["cell"] for row in rows_of(cell)))
+    replicates = replicate_scores(table, labels(rare, "m"), cells(), open_external=True)
+
+    frame = inference.effects(list(panels(image_scores(replicates), replicates)), PLAN, cells())
+
+    found = one(frame, effect="payoff", first="rad-transfer", center="b")
+    assert isnan(found["p"])
+    assert isnan(found["interaction_p"])
+
+
 def test_the_interaction_of_two_backbones_is_the_test_of_their_difference():
     found = one(effects(), effect="payoff", first="rad-transfer", center="b")
 

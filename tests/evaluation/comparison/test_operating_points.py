@@ -116,3 +116,14 @@ def test_all_rules_of_the_plan_are_named_and_have_exact_intervals():
     row = found.row(2, named=True)
     assert (row["sensitivity"], row["sensitivity_low"]) == (1, pytest.approx(0.47817624989501861))
     assert (row["specificity_high"], row["ppv"], row["npv"]) == (1, 1, 1)
+
+
+def test_patients_with_several_images_are_flagged_because_the_intervals_are_too_narrow():
+    table = predictions(*series(IMAGENET, "a", RESERVE), *series(IMAGENET, "b", EXTERNAL, role="external"))
+    doubled = table.with_columns(patient=pl.col("image").replace({"b1": "b0"}))
+
+    found = compared(doubled, labels(TRUTH), plan=YOUDEN).operating_points
+
+    flags = dict(found.select("center", "flag").iter_rows())
+    assert flags["b"] == "several images per patient: intervals take images as independent"
+    assert flags["a"] == ""

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from evaluation.discrimination import auc
+from evaluation.normal import logit_interval
 from evaluation.precision_recall import average_precision
 from tests.evaluation.study_example import (
     CHEST,
@@ -33,6 +34,12 @@ def rows_of(comparison):
 def two_centers(truth=TRUTH):
     table = predictions(*series(IMAGENET, "b", B, **EXTERNAL), *series(IMAGENET, "c", C, **EXTERNAL))
     return rows_of(compared(table, labels(truth)))
+
+
+def test_the_interval_on_the_logit_scale_stands_beside():
+    row = two_centers()[IMAGENET, "external", "all"]
+
+    assert (row["logit_low"], row["logit_high"]) == pytest.approx(logit_interval(row["auc"], row["se"]))
 
 
 def test_every_center_and_the_pool_have_a_row_with_counts():

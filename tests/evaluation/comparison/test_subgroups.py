@@ -154,14 +154,24 @@ def test_one_group_large_enough_has_nothing_to_differ_from():
     assert found["interaction_p"].is_nan().all()
 
 
-def test_a_perfect_group_has_no_standard_error_and_takes_no_part():
+def test_a_perfect_group_has_no_standard_error_and_leaves_no_interaction_test():
     perfect = [0.2 + 0.6 * label for label in TRUTH[:20]]
     found = grouped(attributes(view=["p"] * 20 + ["q"] * 20 + ["r"] * 20), scores=perfect + SCORES[20:])
 
-    one, two = (auc(TRUTH[part], SCORES[part]) for part in (slice(20, 40), slice(40, 60)))
-    q = (one.auc - two.auc) ** 2 / (one.se**2 + two.se**2)
     assert found["flag"].to_list() == ["zero variance", "", ""]
-    assert found["interaction_p"].to_list() == pytest.approx([chi2.sf(q, 1)] * 3)
+    assert found["interaction_p"].is_nan().all()
+
+
+def test_negatives_without_a_lesion_are_compared_with_lesions_of_every_size():
+    lengths = [None if label == 0 else 30.0 if place < 30 else 60.0 for place, label in enumerate(TRUTH)]
+    found = grouped(attributes(lesion_size=lengths))
+
+    assert sizes(found) == [("under 40 mm", 15, 30), ("40 to under 80 mm", 15, 30)]
+    small = [place for place in range(60) if TRUTH[place] == 0 or place < 30]
+    expected = auc([TRUTH[place] for place in small], [SCORES[place] for place in small])
+    assert found["auc"][0] == pytest.approx(expected.auc)
+    assert found["interaction_p"].is_nan().all()
+    assert "negatives without a lesion stand in every group" in found["flag"][0]
 
 
 def test_images_without_a_value_form_no_group():
