@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from evaluation.arrays import Floats
+from evaluation.calibration.decision_curve import net_benefit, resampled_net_benefit
 from evaluation.comparison.calibrated import Recalibrations
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import Panel
 from evaluation.comparison.primary import Pair, measurable, primary_pairs
-from evaluation.decision_curve import net_benefit, resampled_net_benefit
 from evaluation.resampling import Resamples
 from search_spaces.study import Analysis
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.stats import kruskal
 
 from evaluation.arrays import Floats
-from evaluation.center_probe import center_probe
+from evaluation.centers.center_probe import center_probe
+from evaluation.centers.heterogeneity import Pooled, leave_one_out, pool, pool_areas
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
-from evaluation.heterogeneity import Pooled, leave_one_out, pool, pool_areas
 
 HETEROGENEITY: dict[str, pl.DataType] = {
     "arm": pl.String(),

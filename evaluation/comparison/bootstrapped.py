@@ -15,8 +15,8 @@ from evaluation.comparison.contrast import Weights, weights_of
 from evaluation.comparison.effects import Effect
 from evaluation.comparison.models import Replicate, Units
 from evaluation.comparison.panels import Panel
+from evaluation.discrimination.single_models import two_way_bootstrap
 from evaluation.resampling import AucKernel, Resamples, far_side
-from evaluation.single_models import two_way_bootstrap
 from search_spaces.study import Bootstrap
 
 

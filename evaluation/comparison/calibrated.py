@@ -12,10 +12,10 @@ import polars as pl
 from scipy.special import logit
 
 from evaluation.arrays import Floats
-from evaluation.calibration import Calibration, attainable_points, calibration, logits_of
+from evaluation.calibration.measures import Calibration, attainable_points, calibration, logits_of
+from evaluation.calibration.recalibration import Isotonic, Platt, isotonic, platt
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, Panel
-from evaluation.recalibration import Isotonic, Platt, isotonic, platt
 from evaluation.tables import CONFIDENCE_FLOOR
 
 RAW, PLATT, ISOTONIC = "none", "Platt", "isotonic"

@@ -12,7 +12,7 @@ from evaluation.arrays import Bools
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.models import Replicate
 from evaluation.comparison.panels import POOLED, Panel
-from evaluation.thresholds import choose_threshold
+from evaluation.decisions.thresholds import choose_threshold
 from search_spaces.study import Threshold
 
 RESERVE, FOLDS, TEST = "reserve", "fold thresholds", "test"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.arrays import Bools
-from evaluation.clustered import Clusters
+from evaluation.discrimination.clustered import Clusters
 
 
 @dataclass(frozen=True, eq=False)

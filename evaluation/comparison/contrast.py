@@ -14,9 +14,15 @@ from evaluation.comparison.effects import Effect
 from evaluation.comparison.models import Placed, Replicate, Units
 from evaluation.comparison.panels import Panel, shared_patients
 from evaluation.comparison.primary import Pair
-from evaluation.discrimination import CLUSTERED, DELONG, Difference, tested
-from evaluation.single_models import CaseVariances, MeanDifference, case_variance, case_variances, mean_difference
-from evaluation.strata import SHARED_PATIENTS
+from evaluation.discrimination.areas import CLUSTERED, DELONG, Difference, tested
+from evaluation.discrimination.single_models import (
+    CaseVariances,
+    MeanDifference,
+    case_variance,
+    case_variances,
+    mean_difference,
+)
+from evaluation.discrimination.strata import SHARED_PATIENTS
 
 Weights = Mapping[str, float]
 """Cell -> its weight; those of the first cells add up to 1, those of the second to -1."""

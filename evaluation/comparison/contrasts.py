@@ -14,9 +14,9 @@ from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, STRATIFIED, Panel, shared_patients
 from evaluation.comparison.performance import ONE_CLASS
 from evaluation.comparison.primary import Pair, measurable, primary_pairs
-from evaluation.discrimination import CLUSTERED, DELONG, Difference, difference, tested
+from evaluation.discrimination.areas import CLUSTERED, DELONG, Difference, difference, tested
+from evaluation.discrimination.strata import Stratum, stratified_difference
 from evaluation.multiplicity import ADJUSTMENTS
-from evaluation.strata import Stratum, stratified_difference
 from search_spaces.study import Analysis
 
 CONTRASTS: dict[str, pl.DataType] = {

@@ -9,8 +9,8 @@ import polars as pl
 
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import Panel
-from evaluation.discrimination import roc_points
-from evaluation.precision_recall import precision_recall_points
+from evaluation.discrimination.areas import roc_points
+from evaluation.discrimination.precision_recall import precision_recall_points
 
 _WHERE: dict[str, pl.DataType] = {
     "arm": pl.String(),

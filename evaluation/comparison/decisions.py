@@ -18,9 +18,9 @@ from evaluation.comparison.paired import Columns, Decided
 from evaluation.comparison.panels import POOLED, Panel
 from evaluation.comparison.predictive import PredictiveDraws
 from evaluation.comparison.primary import Pair, measurable, primary_pairs
+from evaluation.decisions.thresholds import rule_name
 from evaluation.multiplicity import ADJUSTMENTS
 from evaluation.resampling import Resamples
-from evaluation.thresholds import rule_name
 from search_spaces.study import Analysis, Threshold
 
 DECISIONS: dict[str, pl.DataType] = {

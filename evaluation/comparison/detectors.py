@@ -11,9 +11,9 @@ import polars as pl
 
 from evaluation.arrays import Bools, Floats, Integers
 from evaluation.comparison.panels import POOLED
-from evaluation.free_response import Marks, afroc, wafroc
-from evaluation.froc import sensitivity_at
-from evaluation.mean_average_precision import mean_average_precision
+from evaluation.detection.free_response import Marks, afroc, wafroc
+from evaluation.detection.froc import sensitivity_at
+from evaluation.detection.mean_average_precision import mean_average_precision
 
 REPLICATE = ["fold", "seed"]
 IMAGE = ["center", "image"]

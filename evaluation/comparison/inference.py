@@ -14,8 +14,8 @@ from evaluation.comparison.contrasts import EXPLORATORY
 from evaluation.comparison.effects import Effect, named_effects, pair_effects
 from evaluation.comparison.panels import POOLED, STRATIFIED, Panel
 from evaluation.comparison.primary import primary_pairs
+from evaluation.discrimination.single_models import non_inferiority_p
 from evaluation.multiplicity import ADJUSTMENTS
-from evaluation.single_models import non_inferiority_p
 from search_spaces.study import Analysis
 
 EFFECTS: dict[str, pl.DataType] = {

@@ -11,7 +11,7 @@ import polars as pl
 
 from evaluation.arrays import Floats
 from evaluation.comparison.detectors import IMAGE, MEASURES, REPLICATE, Replicate, centers, replicates
-from evaluation.froc import sensitivity_at
+from evaluation.detection.froc import sensitivity_at
 from evaluation.tables import DETECTIONS, PREDICTIONS, check
 from search_spaces.errors import StudyError
 

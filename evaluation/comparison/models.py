@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from evaluation.arrays import Bools, Floats
-from evaluation.delong import Placements
+from evaluation.discrimination.delong import Placements
 
 Replicate = tuple[int, int]
 """Fold and seed."""

@@ -9,10 +9,10 @@ import polars as pl
 from evaluation.comparison.calls import Carried, carried, chosen_on_test
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import Panel
-from evaluation.likelihood_ratios import likelihood_ratios
-from evaluation.precision_recall import f1
-from evaluation.proportions import Proportion, clopper_pearson, wilson
-from evaluation.thresholds import OperatingPoint, count, rule_name
+from evaluation.decisions.likelihood_ratios import likelihood_ratios
+from evaluation.decisions.proportions import Proportion, clopper_pearson, wilson
+from evaluation.decisions.thresholds import OperatingPoint, count, rule_name
+from evaluation.discrimination.precision_recall import f1
 from search_spaces.study import Analysis, Threshold
 
 _RATES = ("sensitivity", "specificity", "ppv", "npv")

@@ -8,8 +8,8 @@ import numpy as np
 
 from evaluation.arrays import Floats, Integers
 from evaluation.comparison.paired import Columns, Decided
-from evaluation.mcnemar import CLUSTERED, METHODS, VARIANTS, mcnemar_p
-from evaluation.predictive_values import Predictive, compare_tables, cross_tabulate
+from evaluation.decisions.mcnemar import CLUSTERED, METHODS, VARIANTS, mcnemar_p
+from evaluation.decisions.predictive_values import Predictive, compare_tables, cross_tabulate
 
 INDEPENDENT = ", images as independent"
 

@@ -12,10 +12,10 @@ import numpy as np
 from evaluation.arrays import Bools, Integers
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.predictive import AT_ONCE, PredictiveDraws
-from evaluation.mcnemar import CLUSTERED as CLUSTERED_MCNEMAR
-from evaluation.mcnemar import METHODS, discordant_matrix, durkalski, mcnemar_p, per_patient
-from evaluation.paired_rates import CLUSTERED as CLUSTERED_WALD
-from evaluation.paired_rates import TANGO, clustered_interval, tango_interval
+from evaluation.decisions.mcnemar import CLUSTERED as CLUSTERED_MCNEMAR
+from evaluation.decisions.mcnemar import METHODS, discordant_matrix, durkalski, mcnemar_p, per_patient
+from evaluation.decisions.paired_rates import CLUSTERED as CLUSTERED_WALD
+from evaluation.decisions.paired_rates import TANGO, clustered_interval, tango_interval
 from search_spaces.study import Analysis
 
 FEWEST = 10

@@ -10,13 +10,13 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from evaluation import delong
 from evaluation.arrays import Bools, Floats
 from evaluation.comparison.aggregation import ROLES
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.models import Models, Placed, Replicate, models_of, spread
 from evaluation.comparison.primary import Pair
-from evaluation.delong import Placements
+from evaluation.discrimination import delong
+from evaluation.discrimination.delong import Placements
 
 POOLED, STRATIFIED = "all", "stratified"
 FEW_IMAGES = 0.05

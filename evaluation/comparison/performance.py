@@ -12,10 +12,10 @@ from evaluation.comparison.cases import Cases
 from evaluation.comparison.contrast import Measured, measure, stratify
 from evaluation.comparison.panels import POOLED, STRATIFIED, Panel, shared_patients
 from evaluation.comparison.replicates import single_replicates
-from evaluation.discrimination import CLUSTERED, DELONG, Area, area
+from evaluation.discrimination.areas import CLUSTERED, DELONG, Area, area
+from evaluation.discrimination.precision_recall import average_precision, best_f1
+from evaluation.discrimination.strata import Stratum, stratified_area
 from evaluation.normal import logit_interval
-from evaluation.precision_recall import average_precision, best_f1
-from evaluation.strata import Stratum, stratified_area
 
 PERFORMANCE: dict[str, pl.DataType] = {
     "arm": pl.String(),

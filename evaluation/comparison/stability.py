@@ -10,13 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evaluation.agreement import METHODS, intraclass
 from evaluation.comparison.aggregation import ROLES
 from evaluation.comparison.panels import POOLED
 from evaluation.comparison.performance import ONE_CLASS
 from evaluation.comparison.perturbed import IMAGE, ORIGINAL, Perturbation, aggregated, opened, perturbations, scored
 from evaluation.multiplicity import ADJUSTMENTS
-from evaluation.robustness import StabilityDifference, compare_stability, mean_changes, patient_means, stability
+from evaluation.readers.agreement import METHODS, intraclass
+from evaluation.robustness.perturbation import (
+    StabilityDifference,
+    compare_stability,
+    mean_changes,
+    patient_means,
+    stability,
+)
 
 _PERTURBATION: dict[str, pl.DataType] = {"variant": pl.String(), "kind": pl.String(), "magnitude": pl.Float64()}
 STABILITY: dict[str, pl.DataType] = {

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from evaluation.arrays import Bools
-from evaluation.between_variance import cochran
+from evaluation.centers.between_variance import cochran
 from evaluation.comparison.calls import carried
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.panels import POOLED, Panel
-from evaluation.discrimination import auc
-from evaluation.thresholds import count, rule_name
+from evaluation.decisions.thresholds import count, rule_name
+from evaluation.discrimination.areas import auc
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis
 

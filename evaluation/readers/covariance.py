@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.arrays import Floats
-from evaluation.clustered import Clusters
-from evaluation.delong import Placements
+from evaluation.discrimination.clustered import Clusters
+from evaluation.discrimination.delong import Placements
 
 
 def area_covariance(placed: Sequence[Placements], clusters: Clusters | None = None) -> Floats:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from evaluation.agreement import Kappa, Weights, cohen_kappa
 from evaluation.arrays import Floats
+from evaluation.readers.agreement import Kappa, Weights, cohen_kappa
 from evaluation.readers.panel import Panel
 from evaluation.readers.tables import AGREEMENT, frame
 

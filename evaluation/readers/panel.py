@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from evaluation.arrays import Bools, Floats
-from evaluation.clustered import Clusters
-from evaluation.delong import Placements, placements
+from evaluation.discrimination.clustered import Clusters
+from evaluation.discrimination.delong import Placements, placements
 from evaluation.readers.loading import RATINGS, REQUIRED, check_readings
 from evaluation.tables import check
 from search_spaces.errors import StudyError, nearest

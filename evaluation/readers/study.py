@@ -8,15 +8,15 @@ from typing import Any
 
 import polars as pl
 
-from evaluation.delong import Placements
-from evaluation.discrimination import CLUSTERED, DELONG, Area, Difference, area, difference
-from evaluation.obuchowski_rockette import Analysis, ObuchowskiRockette, obuchowski_rockette
+from evaluation.decisions.thresholds import operating_point
+from evaluation.discrimination.areas import CLUSTERED, DELONG, Area, Difference, area, difference
+from evaluation.discrimination.delong import Placements
 from evaluation.readers import tables
 from evaluation.readers.covariance import area_covariance
 from evaluation.readers.kappas import agreement_of
+from evaluation.readers.obuchowski_rockette import Analysis, ObuchowskiRockette, obuchowski_rockette
 from evaluation.readers.panel import Panel, panel_of
 from evaluation.readers.tables import frame
-from evaluation.thresholds import operating_point
 
 ONE_CLASS = "one class"
 

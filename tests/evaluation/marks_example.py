@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 import polars as pl
 
-from evaluation.free_response import Marks
+from evaluation.detection.free_response import Marks
 from tests.evaluation.reference import golden
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from evaluation.discrimination import auc_difference
+from evaluation.discrimination.areas import auc_difference
 from evaluation.resampling import (
     CHUNK,
     Resamples,

@@ -211,7 +211,7 @@ def test_the_score_is_the_highest_confidence_of_the_target_class(predicted):
 
 
 def test_prediction_repeats_the_validation_scores_of_the_best_epoch(scratch, predicted):
-    from evaluation.delong import placements
+    from evaluation.discrimination.delong import placements
 
     validation = data().images.filter(pl.col("role") == "validation").select("image", "label")
     scored = validation.join(predicted.tables["predictions"], on="image")

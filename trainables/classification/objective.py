@@ -11,7 +11,7 @@ import polars as pl
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
-from evaluation.delong import placements
+from evaluation.discrimination.delong import placements
 from search_spaces.errors import StudyError
 
 Logits = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ import torch
 from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.utils import nms
 
-from evaluation.delong import placements
+from evaluation.discrimination.delong import placements
 from trainables.detection.dataset import TARGET
 
 FLOOR = 0.001

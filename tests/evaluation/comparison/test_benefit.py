@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evaluation.calibration.decision_curve import net_benefit, net_benefit_difference
+from evaluation.calibration.recalibration import isotonic, platt
 from evaluation.comparison.benefit import decision_curves, net_benefits, recalibrations
-from evaluation.decision_curve import net_benefit, net_benefit_difference
-from evaluation.recalibration import isotonic, platt
 from evaluation.resampling import Resamples
 from search_spaces.study import Analysis, Bootstrap, Primary
 from tests.evaluation.study_example import (

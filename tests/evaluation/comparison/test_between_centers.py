@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from scipy.stats import kruskal
 
-from evaluation.center_probe import center_probe
+from evaluation.centers.center_probe import center_probe
+from evaluation.centers.heterogeneity import leave_one_out, pool, pool_areas
 from evaluation.comparison.aggregation import replicate_scores
 from evaluation.comparison.between_centers import center_probes, heterogeneity
 from evaluation.comparison.inference import effects
 from evaluation.comparison.performance import performance
-from evaluation.heterogeneity import leave_one_out, pool, pool_areas
 from search_spaces.study import Analysis, Bootstrap, Primary
 from tests.evaluation.study_example import (
     CHEST,

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluation.calibration import calibration
+from evaluation.calibration.measures import calibration
+from evaluation.calibration.recalibration import isotonic, platt
 from evaluation.comparison.benefit import recalibrations
 from evaluation.comparison.calibrated import calibrations
-from evaluation.recalibration import isotonic, platt
 from tests.evaluation.study_example import (
     IMAGENET,
     boards,

@@ -7,7 +7,7 @@ from math import isnan
 import polars as pl
 import pytest
 
-from evaluation.discrimination import auc_difference
+from evaluation.discrimination.areas import auc_difference
 from evaluation.multiplicity import holm
 from search_spaces.study import Analysis, Primary
 from tests.evaluation.study_example import (

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from evaluation.comparison.curves import MOST_POINTS, precision_recall, roc
-from evaluation.discrimination import roc_points
-from evaluation.precision_recall import average_precision, precision_recall_points
+from evaluation.discrimination.areas import roc_points
+from evaluation.discrimination.precision_recall import average_precision, precision_recall_points
 from tests.evaluation.study_example import (
     CHEST,
     IMAGENET,

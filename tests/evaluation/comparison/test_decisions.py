@@ -11,9 +11,9 @@ import pytest
 from evaluation.comparison.cases import Cases
 from evaluation.comparison.paired import AT_ONCE, Decided
 from evaluation.comparison.predictive import PredictiveDraws
-from evaluation.mcnemar import METHODS, mcnemar_clustered
-from evaluation.paired_rates import paired_difference, paired_difference_clustered
-from evaluation.predictive_values import compare_predictive_values
+from evaluation.decisions.mcnemar import METHODS, mcnemar_clustered
+from evaluation.decisions.paired_rates import paired_difference, paired_difference_clustered
+from evaluation.decisions.predictive_values import compare_predictive_values
 from evaluation.resampling import Resamples, bootstrap
 from search_spaces.study import Primary, SpecificityAtLeast
 from tests.evaluation.decisions_example import (

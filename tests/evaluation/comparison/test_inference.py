@@ -12,7 +12,7 @@ from evaluation.comparison import inference
 from evaluation.comparison.aggregation import image_scores, replicate_scores
 from evaluation.comparison.comparing import CELLS
 from evaluation.comparison.panels import panels
-from evaluation.discrimination import auc, auc_difference
+from evaluation.discrimination.areas import auc, auc_difference
 from evaluation.multiplicity import ADJUSTMENTS
 from search_spaces.study import Analysis, Bootstrap, Primary
 from tests.evaluation.study_example import labels, predictions, series

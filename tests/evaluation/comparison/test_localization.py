@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.comparison.comparing import CELLS
 from evaluation.comparison.localization import FROC, GRID, LESIONS, LOCALIZATION, localization
-from evaluation.free_response import Marks, wafroc
+from evaluation.detection.free_response import Marks, wafroc
 from evaluation.tables import DETECTIONS
 from search_spaces.errors import StudyError
 from tests.evaluation.study_example import prediction, predictions

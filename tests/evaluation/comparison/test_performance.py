@@ -7,9 +7,9 @@ from math import isnan, sqrt
 import polars as pl
 import pytest
 
-from evaluation.discrimination import auc
+from evaluation.discrimination.areas import auc
+from evaluation.discrimination.precision_recall import average_precision
 from evaluation.normal import logit_interval
-from evaluation.precision_recall import average_precision
 from tests.evaluation.study_example import (
     CHEST,
     IMAGENET,

@@ -8,10 +8,10 @@ from math import isnan, sqrt
 import numpy as np
 import pytest
 
-from evaluation.clustered import Clusters
-from evaluation.delong import placements
-from evaluation.discrimination import auc
-from evaluation.single_models import case_variances, mean_difference
+from evaluation.discrimination.areas import auc
+from evaluation.discrimination.clustered import Clusters
+from evaluation.discrimination.delong import placements
+from evaluation.discrimination.single_models import case_variances, mean_difference
 from tests.evaluation.study_example import (
     IMAGENET,
     compared,

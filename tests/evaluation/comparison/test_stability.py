@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluation.agreement import intraclass
 from evaluation.comparison.aggregation import image_scores, replicate_scores
 from evaluation.comparison.stability import STABILITY, STABILITY_PAIRS, stability_frames
-from evaluation.discrimination import auc_difference
-from evaluation.robustness import compare_stability, pair_flips
+from evaluation.discrimination.areas import auc_difference
+from evaluation.readers.agreement import intraclass
+from evaluation.robustness.perturbation import compare_stability, pair_flips
 from search_spaces.errors import StudyError
 from tests.evaluation.study_example import (
     CHEST,

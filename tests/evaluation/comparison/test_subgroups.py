@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import chi2
 
 from evaluation.comparison.subgroups import subgroups
-from evaluation.discrimination import auc
-from evaluation.proportions import clopper_pearson
+from evaluation.decisions.proportions import clopper_pearson
+from evaluation.discrimination.areas import auc
 from search_spaces.errors import StudyError
 from search_spaces.study import Analysis
 from tests.evaluation.study_example import IMAGENET, boards, cells, labels, scored, two_per_patient

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation import clustered, delong
-from evaluation.clustered import Clusters
-from evaluation.delong import placements
+from evaluation.discrimination import clustered, delong
+from evaluation.discrimination.clustered import Clusters
+from evaluation.discrimination.delong import placements
 from evaluation.readers.covariance import area_covariance
 from tests.evaluation.reference import golden
 

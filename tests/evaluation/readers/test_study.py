@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.agreement import cohen_kappa
-from evaluation.discrimination import auc, auc_difference
+from evaluation.discrimination.areas import auc, auc_difference
 from evaluation.readers import reader_study, tables
+from evaluation.readers.agreement import cohen_kappa
 from search_spaces.errors import StudyError
 from tests.evaluation.reference import golden, golden_rows
 

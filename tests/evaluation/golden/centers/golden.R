@@ -1,4 +1,4 @@
-# Reference values for tests/evaluation/test_heterogeneity.py. Run in this folder: Rscript golden.R
+# Reference values for tests/evaluation/centers/test_heterogeneity.py. Run in this folder: Rscript golden.R
 # metafor stops REML when tau2 moves by less than 1e-5, coarse beside variances of AUCs: the threshold is lowered.
 suppressPackageStartupMessages(library(metafor))
 set.seed(20250301)

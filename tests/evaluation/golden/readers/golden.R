@@ -1,4 +1,4 @@
-# Reference values for tests/evaluation/test_obuchowski_rockette.py and tests/evaluation/readers. Run in this folder:
+# Reference values for tests/evaluation/readers/test_obuchowski_rockette.py and tests/evaluation/readers. Run in this folder:
 #   MRMCAOV=<folder of MRMCaov 0.3.0> Rscript golden.R
 # MRMCAOV names the package's unpacked source (the folder that holds R/); without it an installed MRMCaov is taken.
 options(digits = 17)

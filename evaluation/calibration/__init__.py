@@ -1,0 +1,1 @@
+"""Probabilities: calibration, recalibration and net benefit."""

@@ -1,0 +1,1 @@
+"""Between centers: heterogeneity, and whether a center betrays itself."""

@@ -1,0 +1,1 @@
+"""Deciding: thresholds, rates and paired decisions."""

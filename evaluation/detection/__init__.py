@@ -1,0 +1,1 @@
+"""Finding: boxes, average precision and free-response curves."""

@@ -1,0 +1,1 @@
+"""Ranking: areas under curves, their variances and differences."""

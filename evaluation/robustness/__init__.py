@@ -1,0 +1,1 @@
+"""Perturbed boxes and heat maps."""
