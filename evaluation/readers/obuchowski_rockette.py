@@ -40,7 +40,7 @@ class OverallTest(NamedTuple):
     p: float
 
 
-class MeanDifference(NamedTuple):
+class ModalityDifference(NamedTuple):
     """First minus second modality (rows of the estimates), averaged over readers; an infinite `df` is the normal."""
 
     first: int
@@ -72,7 +72,7 @@ class Analysis:
     readers: Factor
     cases: Factor
     overall: OverallTest
-    differences: tuple[MeanDifference, ...]
+    differences: tuple[ModalityDifference, ...]
     means: tuple[ModalityMean, ...]
     method: str
     flag: str = ""
@@ -151,9 +151,9 @@ def _overall(squares: MeanSquares, errors: Errors) -> OverallTest:
     return OverallTest(statistic, df1, errors.df, float(p))
 
 
-def _difference(first: int, second: int, gap: float, se: float, df: float) -> MeanDifference:
+def _difference(first: int, second: int, gap: float, se: float, df: float) -> ModalityDifference:
     margin, t = float(stdtrit(df, 0.975)) * se, _ratio(gap, se)
-    return MeanDifference(first, second, gap, se, df, gap - margin, gap + margin, t, float(2 * stdtr(df, -abs(t))))
+    return ModalityDifference(first, second, gap, se, df, gap - margin, gap + margin, t, float(2 * stdtr(df, -abs(t))))
 
 
 def _mean(modality: int, average: float, variance: float, df: float, bounds: Bounds) -> ModalityMean:
