@@ -21,7 +21,7 @@ from search_spaces.grid import Cell
 from search_spaces.jobs import Job
 
 if TYPE_CHECKING:
-    from evaluation.comparison import Comparison
+    from evaluation.comparison.comparing import Comparison
     from evaluation.report.context import ReportContext
 
 Row = dict[str, Any]

@@ -18,7 +18,7 @@ from orchestrator.plan import Plan
 from orchestrator.schedule import Schedule
 
 if TYPE_CHECKING:
-    from evaluation.comparison import Comparison
+    from evaluation.comparison.comparing import Comparison
     from infra.tracking import Tracker
 
 INTERVAL_SECONDS = 15.0
@@ -107,29 +107,39 @@ def cell_metrics(comparison: Comparison) -> dict[str, dict[str, float]]:
     """cell -> flat metrics: external/auc, external/auc_ci_low, center_b/auc, reserve/auc, external/sensitivity_at_…"""
     found: dict[str, dict[str, float]] = {}
     for row in _telling(comparison.performance).iter_rows(named=True):
-        place = _place(row["role"], row["center"])
-        values = {
-            "auc": row["auc"],
-            "auc_ci_low": row["low"],
-            "auc_ci_high": row["high"],
-            "single_auc": row["single_mean"],
-        }
-        found.setdefault(row["cell"], {}).update({f"{place}/{name}": value for name, value in values.items()})
+        _add(found, row, {name: row[column] for name, column in DISCRIMINATION.items()})
+    raw = comparison.calibration.filter(pl.col("recalibration") == "none")
+    for row in _telling(raw).iter_rows(named=True):
+        _add(found, row, {"brier": row["brier"], "calibration_slope": row["slope"]})
     carried = comparison.operating_points.filter((pl.col("source") != "test") & (pl.col("center") == "all"))
     for row in carried.iter_rows(named=True):
         rule = row["rule"].replace(">=", "_")
-        place = _place(row["role"], row["center"])
-        found[row["cell"]][f"{place}/sensitivity_at_{rule}"] = row["sensitivity"]
-        found[row["cell"]][f"{place}/specificity_at_{rule}"] = row["specificity"]
+        _add(found, row, {f"{rate}_at_{rule}": row[rate] for rate in ("sensitivity", "specificity", "ppv", "npv")})
     return found
 
 
-def _telling(performance: pl.DataFrame) -> pl.DataFrame:
+DISCRIMINATION = {
+    "auc": "auc",
+    "auc_ci_low": "low",
+    "auc_ci_high": "high",
+    "average_precision": "average_precision",
+    "single_auc_mean": "single_mean",
+    "single_auc_sd": "single_sd",
+}
+"""Metrics and the columns of the comparison that they come from."""
+
+
+def _add(found: dict[str, dict[str, float]], row: dict[str, Any], values: dict[str, float]) -> None:
+    place = _place(row["role"], row["center"])
+    found.setdefault(row["cell"], {}).update({f"{place}/{name}": value for name, value in values.items()})
+
+
+def _telling(frame: pl.DataFrame) -> pl.DataFrame:
     """Without the rows of a development center that is the only one: the pooled row says the same."""
-    develop = performance.filter((pl.col("role") != "external") & (pl.col("center") != "all"))
+    develop = frame.filter((pl.col("role") != "external") & (pl.col("center") != "all"))
     if develop["center"].n_unique() != 1:
-        return performance
-    return performance.filter((pl.col("role") == "external") | (pl.col("center") == "all"))
+        return frame
+    return frame.filter((pl.col("role") == "external") | (pl.col("center") == "all"))
 
 
 def study_record(plan: Plan, comparison: Comparison | None, artifacts: list[Path]) -> StudyRecord:
@@ -159,14 +169,16 @@ def leaderboard(comparison: Comparison) -> str:
     pooled = comparison.performance.filter(pl.col("center") == "all")
     role = "external" if "external" in pooled["role"] else "reserve"
     rows = pooled.filter(pl.col("role") == role).sort("auc", descending=True, nulls_last=True)
-    lines = [f"| cell | {role} AUC | 95 % interval | n+ / n- |", "| --- | --- | --- | --- |"]
+    heading = f"| cell | {role} AUC | 95 % interval | average precision | n+ / n- |"
+    lines = [heading, "| --- " * heading.count(" | ") + "| --- |"]
     lines += [_line(row) for row in rows.iter_rows(named=True)]
     return "\n".join(lines)
 
 
 def _line(row: dict[str, Any]) -> str:
     counts = f"{row['n_positive']} / {row['n_negative']}"
-    return f"| {row['cell']} | {row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {counts} |"
+    interval = f"{row['low']:.3f} to {row['high']:.3f}"
+    return f"| {row['cell']} | {row['auc']:.3f} | {interval} | {row['average_precision']:.3f} | {counts} |"
 
 
 def _place(role: str, center: str) -> str:

@@ -44,4 +44,4 @@ def _to_share(context: ReportContext, workspace: Workspace) -> list[Path]:
     if len(context.quarantine):
         withheld = context.quarantine.with_columns(files=pl.lit("named in the center's own report"))
         page = write_report(replace(context, quarantine=withheld), workspace.shared_report)
-    return [page, *sorted((page.parent / "tables").glob("*.csv"))]
+    return [page, *sorted((page.parent / "tables").glob("*.*"))]

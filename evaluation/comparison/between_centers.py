@@ -55,6 +55,7 @@ CENTER_PROBE: dict[str, pl.DataType] = {
 Row = dict[str, Any]
 Variant = tuple[Literal["dersimonian-laird", "reml"], Literal["normal", "hartung-knapp"]]
 VARIANTS: tuple[Variant, ...] = (("dersimonian-laird", "normal"), ("reml", "normal"), ("reml", "hartung-knapp"))
+NO_WIDTH = "interval of no width: the estimates agree by chance"
 KRUSKAL = "Kruskal-Wallis of patients within classes, Bonferroni"
 _PLACES = (POOLED, STRATIFIED)
 
@@ -149,5 +150,6 @@ def _columns(part: pl.DataFrame, value: str, error: str = "se") -> tuple[list[st
 
 def _row(scale: str, left_out: str, found: Pooled) -> Row:
     same = ("estimate", "low", "high", "p", "tau2", "i2", "q", "q_p", "prediction_low", "prediction_high")
-    row = {name: getattr(found, name) for name in (*same, "method", "flag")}
+    row = {name: getattr(found, name) for name in (*same, "method")}
+    row["flag"] = "; ".join(filter(None, [found.flag, NO_WIDTH if found.low == found.high else ""]))
     return {"scale": scale, "left_out": left_out, "centers": found.k} | row

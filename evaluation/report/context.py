@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import polars as pl
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evaluation.comparison import Comparison
+    from evaluation.comparison.comparing import Comparison
 
 Schema = dict[str, pl.DataType]
 
@@ -141,25 +141,11 @@ class ReportContext:
         frame = self.cohort if role is None else self.cohort.filter(pl.col("role") == role)
         return frame["center"].unique(maintain_order=True).to_list()
 
-    @property
-    def performance(self) -> pl.DataFrame:
-        """AUCs that may be seen now."""
-        return self._unsealed(self.comparison.performance)
-
-    @property
-    def operating_points(self) -> pl.DataFrame:
-        """Operating points that may be seen now."""
-        return self._unsealed(self.comparison.operating_points)
-
-    @property
-    def contrasts(self) -> pl.DataFrame:
-        """Contrasts that may be seen now."""
-        return self._unsealed(self.comparison.contrasts)
-
-    @property
-    def roc(self) -> pl.DataFrame:
-        """ROC curves that may be seen now."""
-        return self._unsealed(self.comparison.roc)
+    @cached_property
+    def seen(self) -> Comparison:
+        """The comparison without what is still sealed; pages and files show nothing else."""
+        frames = {one.name: self._unsealed(getattr(self.comparison, one.name)) for one in fields(self.comparison)}
+        return replace(self.comparison, **frames)
 
     def _unsealed(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame if self.external_open else frame.filter(pl.col("role") != "external")

@@ -39,6 +39,8 @@ class Column:
     """What a screen reader says instead of `text`."""
 
 
+Facts = dict[str, Any]
+"""A row of a frame, by the names of its columns."""
 Row = tuple[Entry, ...]
 """The first entry is the row's heading."""
 
@@ -121,6 +123,40 @@ def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
 def rows_of(frame: pl.DataFrame, fields: Sequence[Field]) -> tuple[Row, ...]:
     """One table row per row of the frame."""
     return tuple(tuple(_entry(field.show(row[field.name])) for field in fields) for row in frame.iter_rows(named=True))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A column of a table, and what stands in it for a row of a frame."""
+
+    column: Column
+    show: Callable[[Facts], str | Entry]
+
+    @classmethod
+    def number(cls, heading: str, show: Callable[[Facts], str | Entry], *details: str, title: str = "") -> Part:
+        """A column of numbers."""
+        return cls(Column(heading, True, details, title), show)
+
+
+def headings_of(parts: Sequence[Part]) -> tuple[Column, ...]:
+    """Table columns of the parts."""
+    return tuple(part.column for part in parts)
+
+
+def filled(rows: pl.DataFrame | Iterable[Facts], parts: Sequence[Part]) -> tuple[Row, ...]:
+    """One table row per row of the frame."""
+    facts = rows.iter_rows(named=True) if isinstance(rows, pl.DataFrame) else rows
+    return tuple(tuple(_entry(part.show(row)) for part in parts) for row in facts)
+
+
+def lines(*texts: str) -> tuple[str, ...]:
+    """The quieter lines of an entry: those that say something."""
+    return tuple(line for line in texts if line not in ("", MISSING))
+
+
+def has(frame: pl.DataFrame, name: str) -> bool:
+    """Whether a column of numbers holds any."""
+    return bool(frame[name].is_not_nan().any())
 
 
 def _entry(shown: str | Entry) -> Entry:

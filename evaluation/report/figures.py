@@ -1,10 +1,11 @@
-"""Figures: a forest of AUCs, drawn by the template without a script, and ROC curves for plotly."""
+"""Figures: a forest of AUCs, drawn by the template without a script, and curves for plotly."""
 
 from __future__ import annotations
 
 import html
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -73,7 +74,7 @@ class Axis:
 
 def forest(context: ReportContext) -> Forest:
     """Every cell's AUC at its arm's most general place: pooled external once opened, the reserve before."""
-    frames = {arm: context.performance.filter(pl.col("arm") == arm) for arm in context.arms}
+    frames = {arm: context.seen.performance.filter(pl.col("arm") == arm) for arm in context.arms}
     found = {arm: places(context, frame) for arm, frame in frames.items()}
     shown = {arm: found[arm][0].rows(frame) for arm, frame in frames.items() if found[arm]}
     axis = _axis(list(shown.values()))
@@ -106,21 +107,28 @@ def _forest_rows(context: ReportContext, arm: str, frame: pl.DataFrame, axis: Ax
 
 
 @dataclass(frozen=True)
-class RocFigure:
-    """ROC curves of one arm: plotly's JSON, and the places among which the reader may choose."""
+class Figure:
+    """Curves of one arm: plotly's JSON, and the choices among which the reader may switch."""
 
     arm: str
     json: str
-    places: tuple[str, ...]
+    choices: tuple[str, ...]
+    asks: str
+    """What the reader chooses."""
+    spoken: str
+    """What a screen reader says instead of the drawing."""
+    csv: str
 
 
-def roc(context: ReportContext, arm: str) -> RocFigure | None:
+def roc(context: ReportContext, arm: str) -> Figure | None:
     """All cells at every place of an arm, the most general one visible; None without a curve."""
-    frame = context.roc.filter(pl.col("arm") == arm)
+    frame = context.seen.roc.filter(pl.col("arm") == arm)
     found = places(context, frame)
     if not found:
         return None
-    aucs = {(row["cell"], row["role"], row["center"]): row["auc"] for row in context.performance.iter_rows(named=True)}
+    aucs = {
+        (row["cell"], row["role"], row["center"]): row["auc"] for row in context.seen.performance.iter_rows(named=True)
+    }
     cells = ordered(frame["cell"].to_list(), context.cells_of(arm))
     figure = go.Figure(layout=_layout(len(cells)))
     for choice, place in enumerate(found):
@@ -130,7 +138,19 @@ def roc(context: ReportContext, arm: str) -> RocFigure | None:
             name = f"{cell_label(context, cell)}  {fraction(aucs.get((cell, place.role, place.center)))}"
             if curve.height:
                 figure.add_trace(_curve(curve, name, number).update(meta=choice, visible=choice == 0))
-    return RocFigure(arm, str(figure.to_json()).replace("<", "\\u003c"), tuple(place.name for place in found))
+    return Figure(
+        arm,
+        as_json(figure),
+        tuple(place.name for place in found),
+        asks="Tested on",
+        spoken=f"ROC curves of {arm}; the AUCs are in the tables under Discrimination",
+        csv="roc",
+    )
+
+
+def as_json(figure: go.Figure) -> str:
+    """A figure as it may stand in a page."""
+    return str(figure.to_json()).replace("<", "\\u003c")
 
 
 def _curve(frame: pl.DataFrame, name: str, number: int) -> go.Scatter:
@@ -139,15 +159,21 @@ def _curve(frame: pl.DataFrame, name: str, number: int) -> go.Scatter:
         x=points["fpr"].round(4).to_list(),
         y=points["tpr"].round(4).to_list(),
         text=[threshold(value) for value in points["threshold"].to_list()],
-        name=html.escape(name, quote=False),  # plotly reads tags in texts
+        name=legend_name(name),
         mode="lines",
-        line={
-            "color": COLORS[number % len(COLORS)],
-            "dash": DASHES[number // len(COLORS) % len(DASHES)],
-            "width": 1.8,
-        },
+        line=line(number),
         hovertemplate="sensitivity %{y:.3f}<br>1 − specificity %{x:.3f}<br>threshold %{text}",
     )
+
+
+def legend_name(name: str) -> str:
+    """A name that plotly, which reads tags in texts, takes as it is."""
+    return html.escape(name, quote=False)
+
+
+def line(number: int) -> dict[str, Any]:
+    """Color and dashes of a curve by its place in the legend."""
+    return {"color": COLORS[number % len(COLORS)], "dash": DASHES[number // len(COLORS) % len(DASHES)], "width": 1.8}
 
 
 def corners(fpr: NDArray[np.float64], tpr: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -163,19 +189,29 @@ def corners(fpr: NDArray[np.float64], tpr: NDArray[np.float64]) -> NDArray[np.in
 
 
 def _layout(curves: int) -> go.Layout:
-    axis = {"range": [-0.01, 1.01], "tickformat": ".1f", "dtick": 0.2, "zeroline": False, "constrain": "domain"}
-    small = {"font": {"size": 13}}
+    axis = {"range": [-0.01, 1.01], "tickformat": ".1f", "dtick": 0.2, "constrain": "domain"}
     chance = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below"}
+    layout = plain_layout(curves, "1 − specificity", "Sensitivity", "Cell and AUC")
+    layout.update(
+        xaxis={**axis, "scaleanchor": "y", "constraintoward": "left"},
+        yaxis=axis,
+        shapes=[{**chance, "line": {"width": 1, "color": "#8C8C8C", "dash": "dot"}}],
+    )
+    return layout
+
+
+def plain_layout(curves: int, across: str, up: str, legend: str) -> go.Layout:
+    """Margins, fonts and a legend beside the drawing; colors of texts come from the style sheet."""
+    small = {"font": {"size": 13}}
     return go.Layout(
         template="none",
         height=max(480, 120 + 19 * curves),
         margin={"l": 56, "r": 8, "t": 8, "b": 48},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        xaxis={**axis, "title": {"text": "1 − specificity", **small}, "scaleanchor": "y", "constraintoward": "left"},
-        yaxis={**axis, "title": {"text": "Sensitivity", **small}},
-        legend={"x": 1.02, "y": 1, "yanchor": "top", "title": {"text": "Cell and AUC", **small}, "font": {"size": 13}},
-        shapes=[{**chance, "line": {"width": 1, "color": "#8C8C8C", "dash": "dot"}}],
+        xaxis={"title": {"text": across, **small}, "zeroline": False},
+        yaxis={"title": {"text": up, **small}, "zeroline": False},
+        legend={"x": 1.02, "y": 1, "yanchor": "top", "title": {"text": legend, **small}, "font": {"size": 13}},
         showlegend=True,
         hovermode="closest",
         font={"size": 13, "family": FONT},

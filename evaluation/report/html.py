@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,53 +11,69 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from evaluation.report import figures, results, tables
-from evaluation.report.names import arm_box
+from evaluation.report import centers, contrasts, discrimination, effects, figures, tables
+from evaluation.report.calibration import calibration
+from evaluation.report.decision_curves import decision_curves
+from evaluation.report.decisions import decisions
+from evaluation.report.localization import localization
+from evaluation.report.names import adjustment, arm_box
+from evaluation.report.net_benefit import net_benefit
 from evaluation.report.operating_points import operating_points
+from evaluation.report.stability import stability, stability_pairs
+from evaluation.report.subgroups import subgroups
 from evaluation.report.summary import summarize
 
 if TYPE_CHECKING:
     from evaluation.report.context import ReportContext
+    from evaluation.report.display import Table
 
 HERE = Path(__file__).parent
 
 
-def render(context: ReportContext) -> str:
-    """The report as one HTML text: styles, scripts and figures inside, all data escaped."""
+def render(context: ReportContext, files: Mapping[str, str] | None = None) -> str:
+    """The report as one HTML text: styles, scripts and figures inside, all data escaped.
+
+    `files`: the file of each table by its name, name.csv where it is not given.
+    """
     curves = [figure for arm in context.arms if (figure := figures.roc(context, arm))]
+    benefits = [figure for arm in context.arms if (figure := decision_curves(context, arm))]
     page = (
         _environment()
         .get_template("template.html.jinja")
         .render(
             context=context,
+            files=dict(files or {}),
             created=context.created.strftime("%Y-%m-%d %H:%M %Z").strip(),
             summary=summarize(context),
             forest=figures.forest(context),
             arms=[_arm(context, arm) for arm in context.arms],
-            primary=results.primary_contrasts(context),
-            matrices=results.matrices(context),
-            significance=results.SIGNIFICANCE,
-            curves=[(figure, Markup(figure.json)) for figure in curves],
-            **_study_tables(context),
+            significance=contrasts.SIGNIFICANCE,
+            pairs_adjustment=adjustment(context.seen.contrasts),
+            curves=curves,
+            decision_curves=benefits,
+            **_tables(context),
             style=_inlined("style.css"),
             script=_inlined("report.js"),
-            plotly=_plotly() if curves else "",
+            plotly=_plotly() if curves or benefits else "",
         )
     )
     return page.lstrip()
 
 
 def _arm(context: ReportContext, arm: str) -> dict[str, Any]:
-    return {
-        "name": arm,
-        "box": arm_box(context, arm),
-        "discrimination": results.discrimination(context, arm),
-        "operating_points": operating_points(context, arm),
-    }
-
-
-def _study_tables(context: ReportContext) -> dict[str, Any]:
     makers = (
+        discrimination.discrimination, discrimination.single_models,
+        operating_points, calibration, subgroups, localization, stability,
+    )  # fmt: skip
+    return {"name": arm, "box": arm_box(context, arm)} | {make.__name__: make(context, arm) for make in makers}
+
+
+def _tables(context: ReportContext) -> dict[str, Any]:
+    """Tables, and lists of tables, of the study as a whole by the name of their function."""
+    makers: tuple[Callable[[ReportContext], Table | list[Table]], ...] = (
+        effects.primary, effects.named_effects, contrasts.aggregate_contrasts, contrasts.matrices, decisions,
+        net_benefit, centers.areas_over_centers, centers.differences_over_centers, centers.center_probe,
+        stability_pairs,
         tables.cohort, tables.quarantine, tables.leakage, tables.budgets, tables.run_times,
         tables.certificates, tables.left_out, tables.failures, tables.environment, tables.lock,
     )  # fmt: skip
@@ -65,7 +82,9 @@ def _study_tables(context: ReportContext) -> dict[str, Any]:
 
 def _environment() -> Environment:
     loader = FileSystemLoader(HERE)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.filters["trusted"] = Markup
+    return found
 
 
 def _inlined(name: str) -> Markup:

@@ -14,6 +14,9 @@ from evaluation.report.numbers import count
 YOLOV5 = "YOLOv5u, anchor-free (Ultralytics)"
 """Ultralytics ships YOLOv5 with its anchor-free head only; the reader must not take it for the original."""
 
+ADJUSTMENTS = {"holm": "Holm", "hommel": "Hommel", "bh": "Benjamini-Hochberg"}
+"""How p values are adjusted within a family, in words."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -81,6 +84,13 @@ def cell_heading(context: ReportContext, cell: str) -> Entry:
     return Entry(cell_label(context, cell), details, _tags(facts), title=cell)
 
 
+def pair_heading(context: ReportContext, first: str, second: str) -> Entry:
+    """The heading of a pair's row: the first cell, below it the second, and what a reader must know about both."""
+    one, other = pair_labels(context, first, second)
+    about = dict.fromkeys(line for cell in (first, second) for line in cell_heading(context, cell).details)
+    return Entry(one, (f"against {other}", *about), title=f"{first} against {second}")
+
+
 def _tags(facts: dict[str, Any]) -> tuple[str, ...]:
     tags = ("exploratory",) if facts["exploratory"] else ()
     finished, planned = facts["replicates_finished"], facts["replicates_planned"]
@@ -93,6 +103,29 @@ def arm_box(context: ReportContext, arm: str) -> str:
     return ", ".join(f"box {value}" for value in given)
 
 
+def adjustment(frame: pl.DataFrame) -> str:
+    """How the p values of a frame are adjusted, in words."""
+    found = frame["adjustment"].unique(maintain_order=True).to_list() if frame.height else []
+    return ", ".join(ADJUSTMENTS.get(name, name) for name in found if name)
+
+
+def together(values: pl.Series) -> str:
+    """Distinct texts of a column, such as the methods of a table, in order of appearance."""
+    return "; ".join(value for value in values.drop_nulls().unique(maintain_order=True) if value)
+
+
+def shared_flag(frame: pl.DataFrame) -> str:
+    """What is wrong with every row alike: said once below a table, not at every entry."""
+    flags = frame["flag"].unique().to_list()
+    return flags[0] or "" if len(flags) == 1 else ""
+
+
 def sample(positive: int | None, negative: int | None) -> str:
     """Class counts as they stand beside an AUC."""
     return f"n+\u00a0{count(positive)}, n−\u00a0{count(negative)}"
+
+
+def common_sample(frame: pl.DataFrame, otherwise: str) -> str:
+    """The class counts that all rows share, or what stands instead."""
+    counts = frame.select("n_positive", "n_negative").unique(maintain_order=True).rows()
+    return sample(*counts[0]) if len(counts) == 1 else otherwise

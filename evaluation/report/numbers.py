@@ -44,6 +44,25 @@ def signed_interval(low: Number, high: Number) -> str:
     return MISSING if is_missing(low) or is_missing(high) else f"{signed(low)} to {signed(high)}"
 
 
+def plain(value: Number, digits: int = 3) -> str:
+    """A number that may have any size or sign; a true minus, an infinity sign."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else _infinite(value)
+
+
+def bounds(low: Number, high: Number, digits: int = 3) -> str:
+    """Bounds of any number: joined by an en dash, or by "to" where a minus sign stands beside it."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return MISSING
+    return f"{plain(low, digits)}{' to ' if low < 0 else '–'}{plain(high, digits)}"
+
+
+def percent(value: Number) -> str:
+    """A share in percent, with a decimal where there is one."""
+    return MISSING if value is None or math.isnan(value) else f"{100 * value:.1f}".removesuffix(".0") + "%"
+
+
 def p_value(value: Number) -> str:
     """A p value with three decimals, "<0.001" below."""
     if value is None or math.isnan(value):
@@ -66,7 +85,7 @@ def threshold(value: Number) -> str:
     """A threshold on a score, four decimals; infinite where nobody is called positive."""
     if value is None or math.isnan(value):
         return MISSING
-    return f"{value:.4f}" if math.isfinite(value) else ("∞" if value > 0 else "−∞")
+    return f"{value:.4f}" if math.isfinite(value) else _infinite(value)
 
 
 def duration(seconds: Number) -> str:
@@ -81,3 +100,7 @@ def duration(seconds: Number) -> str:
 def plural(number: int, noun: str) -> str:
     """A count with its noun: 1 cell, 2 cells."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _infinite(value: float) -> str:
+    return "∞" if value > 0 else "−∞"

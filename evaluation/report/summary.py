@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.names import arm_box, cell_label, pair_labels, places, sample
-from evaluation.report.numbers import count, estimate, fraction, is_missing, p_equation, plural, signed, signed_interval
+from evaluation.report.display import Facts, lines
+from evaluation.report.effects import names, uncertainty
+from evaluation.report.names import ADJUSTMENTS, arm_box, cell_label, places, sample
+from evaluation.report.numbers import (
+    MISSING,
+    count,
+    estimate,
+    fraction,
+    is_missing,
+    p_equation,
+    plural,
+    signed,
+    signed_interval,
+)
 
 MOST_CONTRASTS = 6
 """Primary contrasts told on the first screen; the rest are in their table."""
@@ -92,25 +104,38 @@ def _listed(names: list[str]) -> str:
 
 
 def _primary(context: ReportContext) -> list[tuple[str, str]]:
-    frame = context.contrasts.filter(pl.col("family") == "primary")
+    frame = context.seen.effects.filter(pl.col("family") == "primary")
     found = places(context, frame)
     return (
         [_contrast(context, row, found[0].name) for row in found[0].rows(frame).iter_rows(named=True)] if found else []
     )
 
 
-def _contrast(context: ReportContext, row: dict[str, Any], place: str) -> tuple[str, str]:
-    who = " against ".join(pair_labels(context, row["first"], row["second"]))
+def _contrast(context: ReportContext, row: Facts, place: str) -> tuple[str, str]:
+    who = " against ".join(names(context, row)) + _averaged(row)
     where = f"{place}, {sample(row['n_positive'], row['n_negative'])}"
     if is_missing(row["difference"]):
-        return who, f"No estimate: {row['flag'] or 'no reason recorded'}. {where}."
-    numbers = f"AUC {fraction(row['auc_first'])} against {fraction(row['auc_second'])}"
-    spread = f"95% interval {signed_interval(row['low'], row['high'])}, Holm-adjusted {p_equation(row['p_adjusted'])}"
+        return who, f"No estimate: {row['flag'] or 'no reason recorded'}."
+    numbers = f"Mean AUC of single models {fraction(row['auc_first'])} against {fraction(row['auc_second'])}"
+    bounds = signed_interval(row["low"], row["high"])
+    interval = "no 95% interval" if bounds == MISSING else f"95% interval {bounds} {uncertainty(row)}"
+    adjusted = ADJUSTMENTS.get(row["adjustment"], row["adjustment"])
+    spread = f"{interval}; {adjusted}-adjusted {p_equation(row['p_adjusted'])}"
     return who, f"{numbers}, difference {signed(row['difference'])} ({spread}). {where}."
 
 
+def _averaged(row: Facts) -> str:
+    """Over what a named effect is averaged, and which backbones could not take part."""
+    if row["effect"] == "pair":
+        return ""
+    backbones = row["backbones"].split(", ") if row["backbones"] else []
+    over = f"{backbones[0]} only" if len(backbones) == 1 else f"mean over {len(backbones)} backbones"
+    without = row["without"] and f"without {row['without']}"
+    return f" ({', '.join(lines(row['arm'], over if backbones else '', without))})"
+
+
 def _best(context: ReportContext, arm: str) -> list[str]:
-    frame = context.performance.filter((pl.col("arm") == arm) & (pl.col("role") == "external"))
+    frame = context.seen.performance.filter((pl.col("arm") == arm) & (pl.col("role") == "external"))
     found = places(context, frame)
     known = found[0].rows(frame).filter(pl.col("auc").is_not_nan()) if found else frame
     if known.is_empty():
@@ -129,7 +154,12 @@ def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
     aside = int(context.quarantine["count"].sum())
     stops = context.leakage.filter(pl.col("severity") == "stops").height
     warns = context.leakage.height - stops
+    primary = context.seen.effects.filter(pl.col("family") == "primary")
+    lost = primary.filter(pl.col("difference").is_nan()).height
+    flagged = primary.filter(pl.col("difference").is_not_nan(), pl.col("flag") != "")["flag"].to_list()
     found = (
+        (lost, f"{plural(lost, 'primary contrast')} without an estimate", "contrasts-primary"),
+        *((number, _flagged(number, flag), "contrasts-primary") for flag, number in Counter(flagged).items()),
         (incomplete, f"{plural(incomplete, 'cell')} incomplete", "budgets"),
         (exploratory, f"{plural(exploratory, 'cell')} exploratory: added after the lock", "budgets"),
         (context.failures.height, f"{plural(context.failures.height, 'job')} failed", "failures"),
@@ -139,3 +169,7 @@ def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
         (context.left_out.height, f"{plural(context.left_out.height, 'combination')} left out", "left-out"),
     )
     return tuple((sentence, anchor) for number, sentence, anchor in found if number)
+
+
+def _flagged(number: int, flag: str) -> str:
+    return f"{plural(number, 'primary contrast')} with a caution ({flag})"

@@ -10,40 +10,28 @@ from typing import Any
 
 import polars as pl
 
-from evaluation.comparison import ROC, Comparison
+from evaluation.comparison.comparing import SCHEMAS as FRAMES
+from evaluation.comparison.comparing import Comparison
 from evaluation.comparison.contrasts import CONTRASTS
+from evaluation.comparison.curves import ROC
 from evaluation.comparison.operating_points import OPERATING_POINTS
 from evaluation.comparison.performance import PERFORMANCE
 from evaluation.report.context import SCHEMAS, ReportContext
-
-PLACES = (
-    ("external", "center_b", 25, 40, 0.01),
-    ("external", "center_c", 35, 50, -0.02),
-    ("external", "all", 60, 90, 0.0),
-    ("external", "stratified", 60, 90, 0.004),
-    ("reserve", "center_a", 12, 20, 0.03),
-    ("reserve", "all", 12, 20, 0.03),
+from tests.evaluation import report_frames
+from tests.evaluation.report_cells import (
+    ARMS,
+    AUCS,
+    BEST,
+    CHEST,
+    GRID,
+    INCEPTION,
+    PLACES,
+    RADIOMICS,
+    SCRATCH,
+    SECOND,
+    Row,
+    cell_id,
 )
-GRID = (
-    ("classification", "resnet50", "radimagenet", "transfer", 0.738),
-    ("classification", "resnet50", "imagenet", "transfer", 0.669),
-    ("classification", "inception_v3", "imagenet", "transfer", 0.677),
-    ("classification", "resnet50", "none", "scratch", 0.602),
-    ("radiomics", "elasticnet", "none", "scratch", 0.518),
-    ("detection", "yolov5n", "chest", "transfer", 0.954),
-    ("detection", "yolov5n", "none", "scratch", 0.961),
-)
-
-Row = dict[str, Any]
-
-
-def cell_id(arm: str, backbone: str, pretraining: str, init: str) -> str:
-    return f"{arm}/{backbone}-{pretraining}-{init}"
-
-
-BEST, SECOND, INCEPTION, SCRATCH, RADIOMICS, CHEST, DETECTOR = (cell_id(*point[:4]) for point in GRID)
-AUCS = {cell_id(*point[:4]): point[4] for point in GRID}
-ARMS = {cell_id(*point[:4]): point[0] for point in GRID}
 
 
 def performance() -> pl.DataFrame:
@@ -65,7 +53,11 @@ def _performance_row(point: tuple[Any, ...], place: tuple[Any, ...]) -> Row:
         "high": min(1.0, value + 0.024),
     }
     row |= {"method": "DeLong", "auc_naive_low": value - 0.024, "auc_naive_high": min(1.0, value + 0.024), "flag": ""}
-    row |= {"single_mean": value - 0.03, "single_sd": 0.011, "replicates": 3, "replicates_planned": 3}
+    row |= {"single_mean": value - 0.03, "single_sd": 0.011, "single_sd_folds": 0.009, "single_sd_seeds": nan}
+    row |= {"single_low": value - 0.06, "single_high": value, "replicates": 3, "replicates_planned": 3}
+    row |= {"single_method": "Obuchowski-Rockette, folds as random readers", "best_f1": 0.777}
+    row |= {"average_precision": value - 0.1, "average_precision_low": value - 0.15}
+    row |= {"average_precision_high": value - 0.05}
     row |= {"complete": True, "exploratory": False}
     if (row["cell"], center) == (SCRATCH, "center_b"):
         row |= dict.fromkeys(("auc", "se", "low", "high", "auc_naive_low", "auc_naive_high"), nan) | {
@@ -95,7 +87,8 @@ def _contrast_row(family: str, center: str, first: str, second: str) -> Row:
     row |= {"first": first, "second": second, "n_positive": 60, "n_negative": 90}
     row |= {"auc_first": AUCS[first], "auc_second": AUCS[second], "difference": difference}
     row |= {"low": difference - 0.028, "high": difference + 0.028, "z": difference / 0.0143, "p": p}
-    row |= {"p_adjusted": min(1.0, p * 2), "family": family, "method": "DeLong", "flag": "", "note": ""}
+    row |= {"p_adjusted": min(1.0, p * 2), "adjustment": "holm", "family": family, "method": "DeLong"}
+    row |= {"flag": "", "note": ""}
     if {first, second} == {INCEPTION, SCRATCH}:
         row |= dict.fromkeys(("difference", "low", "high", "z", "p", "p_adjusted"), nan) | {"flag": "no shared images"}
     return row
@@ -131,7 +124,9 @@ def _point_row(cell: str, role: str, center: str, rule: str, source: str) -> Row
         "sensitivity_high": 0.962,
     }
     row |= {"specificity": 67 / 90, "specificity_low": 0.642, "specificity_high": 0.831}
-    return row | {"ppv": 54 / 77, "npv": 67 / 73}
+    row |= {"ppv": 54 / 77, "ppv_low": 0.586, "ppv_high": 0.800, "npv": 67 / 73, "npv_low": 0.830, "npv_high": 0.969}
+    row |= {"lr_positive": 3.52, "lr_positive_low": 2.47, "lr_positive_high": 5.03}
+    return row | {"lr_negative": 0.13, "lr_negative_low": 0.06, "lr_negative_high": 0.29, "f1": 0.788}
 
 
 def roc() -> pl.DataFrame:
@@ -148,12 +143,18 @@ def roc() -> pl.DataFrame:
 
 
 def comparison() -> Comparison:
-    return Comparison(pl.DataFrame(), performance(), operating_points(), contrasts(), roc())
+    return replace(
+        no_comparison(),
+        performance=performance(),
+        operating_points=operating_points(),
+        contrasts=contrasts(),
+        roc=roc(),
+        **report_frames.frames(),
+    )
 
 
 def no_comparison() -> Comparison:
-    frames = [pl.DataFrame(schema=schema) for schema in (PERFORMANCE, OPERATING_POINTS, CONTRASTS, ROC)]
-    return Comparison(pl.DataFrame(), *frames)
+    return Comparison(**{name: pl.DataFrame(schema=schema) for name, schema in FRAMES.items()})
 
 
 def cells() -> pl.DataFrame:

@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 from evaluation.report import figures
-from tests.evaluation.report_example import BEST, example, no_comparison
+from evaluation.report.decision_curves import decision_curves
+from tests.evaluation.report_cells import BEST
+from tests.evaluation.report_example import example, no_comparison
 
 
 def test_the_forest_shows_every_cell_at_its_pooled_external_auc() -> None:
@@ -41,7 +43,7 @@ def test_positions_on_the_axis_follow_the_values() -> None:
 
 def test_a_cell_without_an_estimate_keeps_its_row_but_has_no_mark() -> None:
     study = example()
-    unknown = study.performance.with_columns(pl.lit(float("nan")).alias(name) for name in ("auc", "low", "high"))
+    unknown = study.seen.performance.with_columns(pl.lit(float("nan")).alias(name) for name in ("auc", "low", "high"))
 
     forest = figures.forest(example(comparison=replace(study.comparison, performance=unknown)))
 
@@ -59,7 +61,7 @@ def test_one_place_is_visible_at_a_time_and_the_pooled_one_first() -> None:
     figure = figures.roc(example(), "classification")
 
     assert figure is not None
-    assert figure.places == ("External, pooled", "External, center_b", "External, center_c", "Reserve")
+    assert figure.choices == ("External, pooled", "External, center_b", "External, center_c", "Reserve")
     traces = json.loads(figure.json)["data"]
     assert [trace["visible"] for trace in traces] == [True] * 4 + [False] * 12
     assert [trace["meta"] for trace in traces] == [number for number in range(4) for _ in range(4)]
@@ -99,3 +101,31 @@ def test_a_long_curve_is_thinned_but_keeps_its_ends() -> None:
 
 def test_tooltips_of_the_forest_name_the_whole_cell() -> None:
     assert figures.forest(example()).arms[0].rows[0].heading.title == BEST
+
+
+def test_decision_curves_are_those_of_planned_cells_and_of_acting_on_everyone_or_no_one() -> None:
+    figure = decision_curves(example(), "classification")
+
+    assert figure is not None
+    assert figure.choices == ("Risks as predicted", "Risks after Platt")
+    traces = json.loads(figure.json)["data"]
+    assert [trace["name"] for trace in traces[:5]] == [
+        "resnet50 · radimagenet · transfer",
+        "resnet50 · imagenet · transfer",
+        "inception_v3 · imagenet · transfer",
+        "everyone",
+        "no one",
+    ]
+    assert (traces[0]["x"], traces[0]["y"]) == ([0.1, 0.2, 0.5], [0.35, 0.3, 0.15])
+    assert [trace["visible"] for trace in traces] == [True] * 5 + [False] * 5
+
+
+def test_an_arm_without_planned_pairs_has_no_decision_curves() -> None:
+    assert decision_curves(example(), "detection") is None
+
+
+def test_sealed_decision_curves_are_those_of_the_reserve() -> None:
+    figure = decision_curves(example(external_open=False, external_waiting="not finished"), "classification")
+
+    assert figure is not None
+    assert figure.asks == "Reserve:"

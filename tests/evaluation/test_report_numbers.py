@@ -27,7 +27,18 @@ def test_p_reads_as_an_equation_inside_a_sentence() -> None:
     assert (numbers.p_equation(0.0002), numbers.p_equation(0.53)) == ("p\u00a0<\u00a00.001", "p\u00a0=\u00a00.530")
 
 
-@pytest.mark.parametrize("show", [numbers.fraction, numbers.signed, numbers.p_value, numbers.count, numbers.threshold])
+@pytest.mark.parametrize(
+    "show",
+    [
+        numbers.fraction,
+        numbers.signed,
+        numbers.p_value,
+        numbers.count,
+        numbers.threshold,
+        numbers.plain,
+        numbers.percent,
+    ],
+)
 def test_what_is_missing_is_a_dash(show: object) -> None:
     assert callable(show)
     assert [show(value) for value in (None, nan)] == ["–", "–"]
@@ -45,3 +56,20 @@ def test_durations_come_in_the_unit_a_person_would_use(seconds: float, text: str
 
 def test_nouns_follow_their_number() -> None:
     assert (numbers.plural(1, "cell"), numbers.plural(0, "cell")) == ("1 cell", "0 cells")
+
+
+@pytest.mark.parametrize(("value", "text"), [(1.3062, "1.306"), (-0.12, "−0.120"), (inf, "∞"), (-inf, "−∞")])
+def test_any_number_has_a_true_minus_and_an_infinity_sign(value: float, text: str) -> None:
+    assert numbers.plain(value) == text
+
+
+def test_bounds_below_zero_are_joined_by_a_word() -> None:
+    assert (numbers.bounds(0.5, 1.25, 2), numbers.bounds(-0.5, 1.25, 2)) == ("0.50–1.25", "−0.50 to 1.25")
+    assert numbers.bounds(nan, 1.0) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1, "10%"), (0.125, "12.5%"), (0.00863, "0.9%"), (0.0, "0%"), (1.0, "100%")]
+)
+def test_shares_in_percent_have_a_decimal_only_where_there_is_one(value: float, text: str) -> None:
+    assert numbers.percent(value) == text

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from evaluation.report import results, tables
+from evaluation.report import contrasts, discrimination, tables
 from evaluation.report.context import SCHEMAS
 from evaluation.report.display import Entry, Table
 from evaluation.report.operating_points import operating_points
@@ -28,7 +28,7 @@ def test_a_frame_without_a_column_is_refused_by_name() -> None:
 
 
 def test_aucs_stand_under_their_place_with_class_counts_above() -> None:
-    table = results.discrimination(example(), "classification")
+    table = discrimination.discrimination(example(), "classification")
 
     assert headings(table) == ["Cell", "External, pooled", "External, stratified", "center_b", "center_c", "Reserve"]
     assert [column.details for column in table.columns[1:4]] == [
@@ -40,7 +40,7 @@ def test_aucs_stand_under_their_place_with_class_counts_above() -> None:
 
 
 def test_an_auc_that_cannot_be_estimated_shows_a_dash_with_its_reason() -> None:
-    table = results.discrimination(example(), "classification")
+    table = discrimination.discrimination(example(), "classification")
 
     entry = rows(table)["resnet50 · none · scratch"][2]
 
@@ -50,7 +50,7 @@ def test_an_auc_that_cannot_be_estimated_shows_a_dash_with_its_reason() -> None:
 
 
 def test_the_naive_interval_stands_beside_a_clustered_one() -> None:
-    table = results.discrimination(example(), "detection")
+    table = discrimination.discrimination(example(), "detection")
 
     pooled, stratified, *_ = rows(table)["yolov5n · chest · transfer"]
 
@@ -61,9 +61,9 @@ def test_the_naive_interval_stands_beside_a_clustered_one() -> None:
 def test_the_only_external_center_is_called_by_its_name() -> None:
     study = example()
     cohort = study.cohort.filter(pl.col("center") != "center_c")
-    only = study.performance.filter(~pl.col("center").is_in(["center_c", "stratified"]))
+    only = study.seen.performance.filter(~pl.col("center").is_in(["center_c", "stratified"]))
 
-    table = results.discrimination(
+    table = discrimination.discrimination(
         example(cohort=cohort, comparison=replace(study.comparison, performance=only)), "classification"
     )
 
@@ -71,7 +71,7 @@ def test_the_only_external_center_is_called_by_its_name() -> None:
 
 
 def test_a_matrix_entry_is_row_minus_column_in_both_triangles() -> None:
-    matrix = results.matrices(example())[0]
+    matrix = contrasts.matrices(example())[0]
     below, above = (
         rows(matrix)["2\u2002resnet50 · imagenet · transfer"][0],
         rows(matrix)["1\u2002resnet50 · radimagenet · transfer"][1],
@@ -83,7 +83,7 @@ def test_a_matrix_entry_is_row_minus_column_in_both_triangles() -> None:
 
 
 def test_a_pair_without_shared_images_is_a_dash_with_a_footnote() -> None:
-    matrix = results.matrices(example())[0]
+    matrix = contrasts.matrices(example())[0]
 
     entry = rows(matrix)["3\u2002inception_v3 · imagenet · transfer"][3]
 
@@ -92,7 +92,7 @@ def test_a_pair_without_shared_images_is_a_dash_with_a_footnote() -> None:
 
 
 def test_arms_are_compared_in_a_matrix_of_their_own() -> None:
-    captions = [table.caption.split(":")[0] for table in results.matrices(example())]
+    captions = [table.caption.split(":")[0] for table in contrasts.matrices(example())]
 
     assert captions == [
         "classification",
@@ -107,14 +107,19 @@ def test_a_note_on_every_pair_stands_once_below_the_matrix() -> None:
     found = example().comparison
     noted = found.contrasts.with_columns(note=pl.lit("150 shared images; box given against box not given"))
 
-    matrix = results.matrices(example(comparison=replace(found, contrasts=noted)))[-1]
+    matrix = contrasts.matrices(example(comparison=replace(found, contrasts=noted)))[-1]
 
     assert matrix.explanation == "150 shared images; box given against box not given."
     assert {entry.mark for row in matrix.groups[0].rows for entry in row} == {""}
 
 
-def test_primary_contrasts_print_both_aucs_and_holm() -> None:
-    entries = rows(results.primary_contrasts(example()))["resnet50 · radimagenet · transfer"]
+def test_the_aggregates_of_planned_pairs_print_both_aucs_and_holm() -> None:
+    table = contrasts.aggregate_contrasts(example())
+
+    entries = rows(table)["resnet50 · radimagenet · transfer"]
+
+    assert table.caption.startswith("Secondary")
+    assert headings(table)[-2:] == ["p, Holm", "Method"]
 
     assert [entry.text for entry in entries] == [
         "60 / 90",
@@ -135,6 +140,8 @@ def test_carried_thresholds_stand_before_optimistic_ones() -> None:
     first, second = table.groups[0].rows[:2]
 
     assert [entry.text for entry in first[:7]] == ["Sensitivity ≥ 0.90", "0.4137", "reserve", "54", "23", "6", "67"]
+    assert first[9] == Entry("0.701", ("0.586–0.800",))
+    assert first[11] == Entry("3.52", ("2.47–5.03",))
     assert (first[2].tags, second[2].tags) == ((), ("optimistic",))
     assert second[2].text == "test set"
 
@@ -144,6 +151,17 @@ def test_a_threshold_shown_on_the_patients_that_chose_it_is_optimistic() -> None
 
     assert reserve.caption == "Operating points: Reserve"
     assert all(row[2].tags == ("optimistic",) for group in reserve.groups for row in group.rows)
+
+
+def test_thresholds_of_single_models_are_named_instead_of_printed() -> None:
+    study = example()
+    voted = study.comparison.operating_points.with_columns(
+        source=pl.lit("fold thresholds"), threshold=pl.lit(float("nan"))
+    )
+
+    table = operating_points(example(comparison=replace(study.comparison, operating_points=voted)), "radiomics")[0]
+
+    assert [entry.text for entry in table.groups[0].rows[0][1:3]] == ["one each", "folds, by majority"]
 
 
 def test_a_threshold_that_calls_nobody_positive_is_infinite() -> None:

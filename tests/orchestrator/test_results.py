@@ -3,6 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from infra.privacy import check_metrics
 from orchestrator.certificates import summary, terms
 from orchestrator.intake import known, take_in
 from orchestrator.journal import job_records
@@ -44,6 +45,35 @@ def test_after_a_whole_run_every_cell_has_its_external_auc(workspace):
     assert set(metrics) == {SCRATCH, "classification/test_resnet-chest-transfer"}
     assert {"external/auc", "external/auc_ci_low", "b/auc", "reserve/auc"} <= set(metrics[SCRATCH])
     assert 0 <= metrics[SCRATCH]["external/auc"] <= 1
+    names = ("average_precision", "single_auc_mean", "single_auc_sd", "brier", "calibration_slope")
+    assert {f"{place}/{name}" for place in ("external", "reserve") for name in names} <= set(metrics[SCRATCH])
+    rates = ("sensitivity", "specificity", "ppv", "npv")
+    assert {f"external/{rate}_at_sensitivity_0.90" for rate in rates} <= set(metrics[SCRATCH])
+
+
+def test_metrics_may_be_logged_and_come_from_raw_scores_and_carried_thresholds(workspace):
+    run_here(workspace, tasks=FAKES)
+    comparison = compared(workspace)
+
+    metrics = cell_metrics(comparison)[SCRATCH]
+
+    check_metrics(metrics)
+    pooled = (pl.col("cell") == SCRATCH) & (pl.col("role") == "external") & (pl.col("center") == "all")
+    raw = comparison.calibration.filter(pooled, pl.col("recalibration") == "none")
+    assert metrics["external/brier"] == raw["brier"].item()
+    first = comparison.operating_points.filter(
+        pooled, pl.col("source") != "test", pl.col("rule") == "sensitivity>=0.90"
+    )
+    assert metrics["external/npv_at_sensitivity_0.90"] == pytest.approx(first["npv"].item(), nan_ok=True)
+
+
+def test_the_leaderboard_is_a_table_with_average_precision(workspace):
+    run_here(workspace, tasks=FAKES)
+
+    heading, rule, *rows = leaderboard(compared(workspace)).splitlines()
+
+    assert heading == "| cell | external AUC | 95 % interval | average precision | n+ / n- |"
+    assert {line.count("|") for line in (heading, rule, *rows)} == {6}
 
 
 def test_while_locked_replicates_are_missing_nothing_external_is_shown(workspace):
