@@ -18,11 +18,11 @@ from evaluation.resampling import Resamples
 CROSSED = "Obuchowski-Rockette, {} as random readers"
 CASES_ONLY = "DeLong, case uncertainty only"
 CLUSTERED_CASES_ONLY = "clustered (Obuchowski), case uncertainty only"
-ENOUGH_REPLICATES = 3
-"""With fewer, the spread of replicates cannot be told from that of cases."""
-TOO_FEW = "fewer than 3 replicates"
+ENOUGH = 3
+"""With fewer replicates, or fewer units, the spread of units cannot be told from that of cases."""
+TOO_FEW = "fewer than 3 {}"
 TRUSTED_UNITS = 5
-"""With 3 or 4 that differ much the test rejects up to 7 % instead of 5 %, with 2 up to 12 % (docs/statistics)."""
+"""With 3 or 4 that differ much the test rejects up to 7 % instead of 5 % (docs/statistics/simulations.md)."""
 FEW = "fewer than 5 {}: p and interval somewhat too bold"
 NOT_ESTIMABLE = "not estimable: one positive, one negative or one patient in a class"
 _ROUNDING = 1e-14
@@ -47,7 +47,7 @@ class CaseVariances:
 class MeanDifference:
     """Mean over units (replicates, or folds) of a difference of single-model AUCs, first minus second.
 
-    `se` covers cases and replicates where there are three models or more, else cases only (`method` says which);
+    `se` covers cases and replicates where there are three units or more, else cases only (`method` says which);
     `se_cases` covers cases alone, `sd_units` is the standard deviation of the units' differences.
     """
 
@@ -84,20 +84,22 @@ def mean_difference(
     A unit is a replicate, or the mean of the replicates that share training patients (`units` names it, `models` counts
     the replicates in all). With r units, sample variance S of their differences and mean covariance C over cases of two
     units: variance (S + r max(C, 0)) / r, degrees of freedom (S + r max(C, 0))^2 / (S^2 / (r - 1)). For two cells this
-    is the analysis of Obuchowski & Rockette with random readers and cases; a contrast of more cells is one variable.
+    is the analysis of Obuchowski & Rockette with random readers and cases; a contrast of more cells is one variable. It
+    is at least the variance over cases alone: units cannot have a negative variance, though a small S may look so.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.size != cases.each.size or not values.size:
         raise ValueError(f"{values.size} differences of {units} need as many variances, got {cases.each.size}")
-    spread = _spread(values)
-    if values.size < 2 or (models or values.size) < ENOUGH_REPLICATES:
+    spread, counted = _spread(values), values.size if models is None else models
+    if min(values.size, counted) < ENOUGH:
         method = CLUSTERED_CASES_ONLY if repeated_patients else CASES_ONLY
-        return _tested(values, cases, spread, sqrt(max(cases.mean, 0.0)), inf, method, TOO_FEW)
-    shared = values.size * max(cases.between, 0.0)
-    total = spread**2 + shared
+        few = TOO_FEW.format("replicates" if counted < ENOUGH else units)
+        return _tested(values, cases, spread, sqrt(max(cases.mean, 0.0)), inf, method, few)
+    total = spread**2 + values.size * max(cases.between, 0.0)
     df = total**2 / (spread**4 / (values.size - 1)) if spread else inf
-    flag = FEW.format(units) if total and values.size < TRUSTED_UNITS else ""
-    return _tested(values, cases, spread, sqrt(total / values.size), df, CROSSED.format(units), flag)
+    variance = max(total / values.size, cases.mean)
+    flag = FEW.format(units) if variance and values.size < TRUSTED_UNITS else ""
+    return _tested(values, cases, spread, sqrt(variance), df, CROSSED.format(units), flag)
 
 
 def non_inferiority_p(found: MeanDifference, margin: float) -> float:

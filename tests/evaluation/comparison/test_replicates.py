@@ -56,22 +56,33 @@ MODELS = [
     (1, 0, [0.7, 0.2, 0.3, 0.6, 0.1, 0.9, 0.5, 0.4, 0.2, 0.8]),
     (1, 1, [0.2, 0.6, 0.1, 0.5, 0.3, 0.7, 0.8, 0.9, 0.4, 0.35]),
 ]
+THIRD_FOLD = [
+    (2, 0, [0.3, 0.8, 0.6, 0.7, 0.5, 0.9, 0.2, 0.1, 0.45, 0.65]),
+    (2, 1, [0.15, 0.5, 0.9, 0.6, 0.4, 0.3, 0.25, 0.7, 0.1, 0.95]),
+]
 
 
 @pytest.mark.parametrize("patients", [None, two_per_patient], ids=["apart", "two images each"])
 def test_three_models_or_more_have_an_interval_over_cases_and_replicates(patients):
-    row, truth = replicated(*MODELS, patients=patients)
+    models = MODELS + THIRD_FOLD
+    row, truth = replicated(*models, patients=patients)
 
-    placed = [placements(truth, scores) for _, _, scores in MODELS]
+    placed = [placements(truth, scores) for _, _, scores in models]
     clusters = Clusters.of(truth, np.arange(10) // 2 if patients else np.arange(10))
     # The two seeds of a fold share their training patients: a fold is one draw.
     positive, negative, areas = (
-        np.array([getattr(model, name) for model in placed]).reshape(2, 2, -1).mean(axis=1)
+        np.array([getattr(model, name) for model in placed]).reshape(3, 2, -1).mean(axis=1)
         for name in ("positive", "negative", "auc")
     )
-    expected = mean_difference(areas[:, 0], case_variances(positive, negative, clusters), units="folds", models=4)
+    expected = mean_difference(areas[:, 0], case_variances(positive, negative, clusters), units="folds", models=6)
     assert (row["single_low"], row["single_high"]) == pytest.approx((max(0, expected.low), min(1, expected.high)))
     assert row["single_method"] == "Obuchowski-Rockette, folds as random readers"
+
+
+def test_two_folds_leave_the_uncertainty_over_cases():
+    row, _ = replicated(*MODELS)
+
+    assert row["single_method"] == "DeLong, case uncertainty only"
 
 
 def test_the_spread_over_folds_and_that_over_seeds_stand_apart():

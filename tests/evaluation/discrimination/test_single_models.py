@@ -27,12 +27,13 @@ from evaluation.resampling import Resamples
 LABELS = np.array([0] * 60 + [1] * 40)
 
 
-def models(replicates=4, seed=0, gap=0.3):
-    """Scores (2 cells, replicates, cases) that share what is hard about a case."""
+def models(replicates=4, seed=0, gap=0.3, spread=0.0):
+    """Scores (2 cells, replicates, cases) that share what is hard about a case; `spread`: how replicates differ."""
     rng = np.random.default_rng(seed)
     hard = rng.normal(size=LABELS.size)
     noise = rng.normal(size=(2, replicates, LABELS.size))
-    return LABELS * np.array([1.0 + gap, 1.0])[:, None, None] + hard + noise
+    gains = np.array([1.0 + gap, 1.0])[:, None, None] + spread * rng.normal(size=(2, replicates, 1))
+    return LABELS * gains + hard + noise
 
 
 def contrast(scores):
@@ -45,7 +46,7 @@ def contrast(scores):
 
 
 def test_two_cells_give_exactly_the_multi_reader_analysis():
-    differences, cases, placed = contrast(models())
+    differences, cases, placed = contrast(models(spread=0.5))
     every = [one for cell in placed for one in cell]
     covariance = np.cov(np.stack([p.positive for p in every])) / 40 + np.cov(np.stack([p.negative for p in every])) / 60
     estimates = np.array([[one.auc for one in cell] for cell in placed])
@@ -181,15 +182,31 @@ def test_the_two_way_bootstrap_of_one_unit_draws_cases_only():
     assert (two_way_bootstrap(cases, Resamples.of(LABELS, draws=50)) == cases[:, 0]).all()
 
 
-def test_two_folds_of_several_models_are_crossed_and_flagged():
+def test_two_folds_cannot_show_how_folds_vary_however_many_seeds_they_have():
     cases = CaseVariances(each=np.array([0.0005, 0.0005]), mean=0.0003)
 
     found = mean_difference([0.02, 0.06], cases, units="folds", models=6)
 
-    # S = .0008, C = .0001: variance (.0008 + 2 * .0001) / 2, df .001^2 / .0008^2.
-    assert (found.se, found.df) == pytest.approx((sqrt(0.0005), 0.001**2 / 0.0008**2))
+    assert (found.method, found.flag, found.df) == (CASES_ONLY, "fewer than 3 folds", inf)
+    assert found.se == found.se_cases == pytest.approx(sqrt(0.0003))
+
+
+def test_the_units_are_named_in_the_method_and_the_flag():
+    cases = CaseVariances(each=np.full(3, 0.0005), mean=0.0003)
+
+    found = mean_difference([0.02, 0.04, 0.06], cases, units="folds", models=6)
+
     assert found.method == "Obuchowski-Rockette, folds as random readers"
     assert found.flag.startswith("fewer than 5 folds")
+
+
+def test_replicates_that_agree_by_chance_leave_the_uncertainty_over_cases():
+    # S = 0 and Cov = .0001: the formula gives .0001, the cases alone (3 * .0005 + 6 * .0001) / 9 = .000233.
+    cases = CaseVariances(each=np.full(3, 0.0005), mean=(3 * 0.0005 + 6 * 0.0001) / 9)
+
+    found = mean_difference([0.04, 0.04, 0.04], cases)
+
+    assert found.se == found.se_cases == pytest.approx(sqrt(0.0021 / 9))
 
 
 def test_a_variance_that_is_not_estimable_has_a_reason():
