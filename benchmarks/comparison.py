@@ -72,8 +72,8 @@ def delong_pair(n: int) -> Cost:
     """The paired test of two AUCs against two calls of scikit-learn's `roc_auc_score`."""
     from sklearn.metrics import roc_auc_score
 
-    from evaluation.delong import placements
-    from evaluation.discrimination import difference
+    from evaluation.discrimination.areas import difference
+    from evaluation.discrimination.delong import placements
 
     labels, first, second = pair(n)
     before = memory()

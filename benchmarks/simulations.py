@@ -19,7 +19,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.simulated import areas, calibrated, centers, decisions, rates, replicates
+from benchmarks.simulated import areas, bootstrapped, calibrated, centers, decisions, folds, rates, replicates, shared
 from benchmarks.simulated.lines import HEADINGS, Effort, Line
 
 
@@ -40,8 +40,12 @@ SECTIONS = (
     Section("Calibration: coverage", calibrated.intervals),
     Section("Mean of single models, equal areas: type I error", replicates.tests, wide=True),
     Section("Mean of single models, areas .80 and .75: coverage", replicates.intervals, wide=True),
-    Section("Two-way bootstrap, equal areas: type I error", replicates.bootstraps, wide=True),
+    Section("Folds and seeds, equal areas: type I error", folds.tests, wide=True),
+    Section("Folds and seeds without cases: type I error", folds.tests_without_cases, wide=True),
+    Section("Two-way bootstrap, equal areas: type I error", bootstrapped.tests, wide=True),
+    Section("Two-way bootstrap, areas .80 and .75: coverage", bootstrapped.intervals, wide=True),
     Section("Several centers: coverage", centers.intervals, wide=True),
+    Section("Contrasts of the same models at four centers: type I error and coverage", shared.tests, wide=True),
 )
 SHORT = Effort(0.002)
 
@@ -51,7 +55,8 @@ def main() -> None:
     effort = SHORT if "--short" in sys.argv else Effort()
     start = time.perf_counter()
     lines = run(effort, markdown if "--markdown" in sys.argv else table)
-    print(f"\n{summary(lines)} {time.perf_counter() - start:.0f} s, {time.strftime('%Y-%m-%d')}.")
+    took = f"{time.perf_counter() - start:.0f} s, {time.process_time():.0f} s of CPU time"
+    print(f"\n{summary(lines)} {took}, {time.strftime('%Y-%m-%d')}.")
 
 
 def run(effort: Effort, show: Callable[[str, Sequence[str], list[Sequence[str]]], None]) -> list[Line]:

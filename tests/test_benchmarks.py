@@ -3,18 +3,22 @@ from __future__ import annotations
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import ttest_1samp
 from sklearn.metrics import average_precision_score
 
 from benchmarks import comparison, simulations
-from benchmarks.simulated import areas, calibrated, decisions, replicates
+from benchmarks.simulated import areas, bootstrapped, calibrated, decisions, folds, replicates, shared
 from benchmarks.simulated.lines import COVERAGE, TYPE_ONE, Band, Effort, Line, covers, line
 from benchmarks.simulated.study import study
-from evaluation import delong
-from evaluation.discrimination import auc
+from evaluation.discrimination import delong
+from evaluation.discrimination.areas import auc
+from evaluation.discrimination.single_models import two_way_bootstrap
+from evaluation.resampling import Resamples
 from evaluation.tables import PREDICTIONS, check
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,9 +43,18 @@ def test_a_variance_that_is_half_of_what_it_should_be_misses_the_band(monkeypatc
     right = delong.variance
     monkeypatch.setattr(delong, "variance", lambda positive, negative: right(positive, negative) / 2)
 
-    paired = next(areas.tests(Effort(0.01)))
+    paired = next(areas.tests(Effort(0.02)))
 
     assert paired.outside > GROSS
+
+
+def test_seeds_counted_as_folds_miss_the_band(monkeypatch):
+    monkeypatch.setattr(folds, "Units", SimpleNamespace(of=lambda found: SimpleNamespace(means=np.eye(len(found)))))
+
+    by_setting = {one.setting: one for one in folds.tests_without_cases(Effort(0.02)) if one.method == folds.FOLDS}
+
+    assert by_setting["5 folds x 3 seeds, sd .04 of folds, .01 of seeds"].outside > GROSS
+    assert by_setting["5 folds x 3 seeds, sd .00 of folds, .02 of seeds"].outside < 2
 
 
 def test_a_rate_outside_its_band_by_less_than_two_errors_is_unclear():
@@ -93,6 +106,45 @@ def test_replicates_that_drift_have_the_areas_they_are_meant_to_have_on_average(
     assert found.std(axis=2, ddof=1).mean() == pytest.approx(0.04, abs=0.006)
 
 
+def test_seeds_of_a_fold_drift_together():
+    design, random = folds.Design(2, 2, of_fold=0.04, of_seed=0.02), np.random.default_rng(0)
+    found = np.array([design.drift(random)[0] for _ in range(20_000)])
+
+    assert np.cov(found, rowvar=False)[0] == pytest.approx([0.0020, 0.0016, 0, 0], abs=0.00005)
+
+
+def test_without_cases_folds_are_compared_by_students_test_of_their_means():
+    design = folds.Design(3, 2, of_fold=0.02, of_seed=0.02)
+    gaps = np.array([0.01, 0.03, 0.05, 0.01, 0.00, 0.02])
+
+    found = folds.without_cases(design, gaps)
+
+    assert found[folds.FOLDS] == pytest.approx(found[folds.PUBLISHED])
+    assert found[folds.PUBLISHED] == pytest.approx(ttest_1samp([0.02, 0.03, 0.01], 0).pvalue)
+    assert found[folds.EXCHANGEABLE] == pytest.approx(ttest_1samp(gaps, 0).pvalue)
+
+
+def test_drawing_all_replicates_is_the_bootstrap_whose_variance_is_too_small():
+    gaps, resamples = np.array([-1.0, 0.0, 1.0]), Resamples.of([0, 1], None, 100_000, 0)
+    draws = np.tile(gaps, (100_000, 1))
+
+    assert bootstrapped.draw_all(draws, 0).var() == pytest.approx(2 / 3 / 3, rel=0.02)
+    assert two_way_bootstrap(draws, resamples).var() == pytest.approx(1 / 3, rel=0.02)
+
+
+def test_models_shared_by_the_centers_shift_all_of_them_alike():
+    found = list(shared.studies(shared.Shared(3, 0.08), 60))
+    gaps = np.array([[one.truth, one.pooled[shared.CASES, "normal"].estimate] for one in found])
+
+    assert gaps[:, 0].std() == pytest.approx(0.08 * np.sqrt(2 / 3), rel=0.25)
+    assert (gaps[:, 1] - gaps[:, 0]).std() < 0.02
+    assert (gaps[:, 1] - gaps[:, 0]).mean() == pytest.approx(0, abs=0.005)
+
+
+def test_models_that_do_not_differ_have_the_difference_they_are_meant_to_have():
+    assert next(shared.studies(shared.Shared(3, 0.0), 1)).truth == pytest.approx(0.05)
+
+
 def test_mean_risk_without_slope_is_one_probability():
     assert calibrated.mean_risk(0.3, 0.0) == pytest.approx(expit(0.3), abs=1e-12)
 
@@ -131,6 +183,7 @@ def test_the_page_quotes_the_recorded_tables_row_by_row():
     page = (ROOT / "docs" / "statistics" / "simulations.md").read_text(encoding="utf-8").splitlines()
 
     assert [row for row in recorded if row.startswith("| ") and row not in page] == []
+    assert [row for row in page if row.startswith("| ") and "±" in row and row not in recorded] == []
 
 
 def test_bands_are_those_of_the_page():

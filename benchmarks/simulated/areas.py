@@ -11,9 +11,9 @@ from scipy.special import expit, logit, ndtr, ndtri
 
 from benchmarks.simulated.lines import COVERAGE, TYPE_ONE, Effort, Line, covers, line
 from evaluation.arrays import Bools, Floats, Integers
-from evaluation.discrimination import auc, auc_difference
+from evaluation.discrimination.areas import auc, auc_difference
+from evaluation.discrimination.precision_recall import average_precision
 from evaluation.normal import Z95
-from evaluation.precision_recall import average_precision
 from evaluation.resampling import Resamples, auc_difference_bootstrap
 
 SEED = 1
@@ -23,7 +23,7 @@ AREA, CORRELATION = 0.8, 0.5
 def tests(effort: Effort) -> Iterator[Line]:
     """Type I error of the paired tests under equal areas."""
     for m, n in ((100, 150), (25, 40), (20, 200)):
-        rejected = paired_rejections(effort.of(40_000), m, n)
+        rejected = paired_rejections(effort.of(20_000), m, n)
         yield line("paired DeLong", f"{m} + {n} cases, AUC .80, correlation .5", rejected, TYPE_ONE)
     for where, by_patient in (("label per patient", True), ("label per image", False)):
         setting = f"150 patients with 1 to 4 images, {where}"
@@ -36,10 +36,10 @@ def intervals(effort: Effort) -> Iterator[Line]:
     """Coverage of the intervals around areas and their differences."""
     for m, n, area in ((100, 150, 0.75), (100, 150, 0.9), (25, 40, 0.9)):
         setting = f"{m} + {n} cases, AUC {area:.2f}".replace(" 0.", " .")
-        plain, on_logits = area_coverage(effort.of(20_000), m, n, area)
+        plain, on_logits = area_coverage(effort.of(10_000), m, n, area)
         yield line("AUC, DeLong", setting, plain, COVERAGE)
         yield line("AUC, DeLong on logits (not used)", setting, on_logits, None)
-    covered = bootstrap_coverage(effort.of(4_000), 100, 150)
+    covered = bootstrap_coverage(effort.of(3_000), 100, 150)
     yield line("AUC difference, bootstrap percentile", "100 + 150 cases, .80 and .75, 1,000 draws", covered, COVERAGE)
     for m, n in ((100, 150), (25, 40), (20, 200)):
         covered = precision_coverage(effort.of(10_000), m, n)

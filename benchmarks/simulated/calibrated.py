@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from benchmarks.simulated.lines import COVERAGE, Effort, Line, covers, line
 from evaluation.arrays import Bools
-from evaluation.calibration import Calibration, Estimate, calibration
+from evaluation.calibration.measures import Calibration, Estimate, calibration
 
 SEED = 4
 SPREAD = 1.5

@@ -10,8 +10,8 @@ from scipy.special import expit, logit
 from benchmarks.simulated.areas import binormal, classes
 from benchmarks.simulated.lines import COVERAGE, Effort, Line, covers, line
 from evaluation.arrays import Bools, Floats
-from evaluation.discrimination import auc
-from evaluation.heterogeneity import Pooled, pool_areas
+from evaluation.centers.heterogeneity import Pooled, pool_areas
+from evaluation.discrimination.areas import auc
 
 SEED = 5
 AREA = 0.8

@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.simulated.lines import CONSERVATIVE_TEST, COVERAGE, TYPE_ONE, Effort, Line, covers, line
 from evaluation.arrays import Integers
-from evaluation.mcnemar import METHODS, durkalski, mcnemar_p
-from evaluation.paired_rates import clustered_interval, tango_interval
+from evaluation.decisions.mcnemar import METHODS, durkalski, mcnemar_p
+from evaluation.decisions.paired_rates import clustered_interval, tango_interval
 
 SEED = 2
 TESTS = {"mid-p": TYPE_ONE, "exact": CONSERVATIVE_TEST, "chi2": TYPE_ONE, "corrected": CONSERVATIVE_TEST}

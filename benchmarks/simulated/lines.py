@@ -31,8 +31,8 @@ class Effort:
     share: float = 1.0
 
     def of(self, full: int) -> int:
-        """Repetitions to run, at least 10."""
-        return max(10, int(full * self.share))
+        """Repetitions to run, at least 8."""
+        return max(8, int(full * self.share))
 
 
 @dataclass(frozen=True)

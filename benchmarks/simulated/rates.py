@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.simulated.lines import CONSERVATIVE_INTERVAL, COVERAGE, Effort, Line, covers, line
 from evaluation.arrays import Bools, Floats, Integers
-from evaluation.likelihood_ratios import likelihood_ratios
-from evaluation.proportions import clopper_pearson_intervals, wilson_intervals
+from evaluation.decisions.likelihood_ratios import likelihood_ratios
+from evaluation.decisions.proportions import clopper_pearson_intervals, wilson_intervals
 
 SEED = 3
 INTERVALS = (

@@ -19,10 +19,10 @@ CROSSED = "Obuchowski-Rockette, {} as random readers"
 CASES_ONLY = "DeLong, case uncertainty only"
 CLUSTERED_CASES_ONLY = "clustered (Obuchowski), case uncertainty only"
 ENOUGH = 3
-"""With fewer replicates, or fewer units, the spread of units cannot be told from that of cases."""
-TOO_FEW = "fewer than 3 {}"
+"""With fewer replicates their spread cannot be told from that of cases."""
+TOO_FEW = "fewer than 3 replicates"
 TRUSTED_UNITS = 5
-"""With 3 or 4 that differ much the test rejects up to 7 % instead of 5 % (docs/statistics/simulations.md)."""
+"""With 3 or 4 that differ much the test rejects up to 8 % instead of 5 %, with 2 up to 12 % (docs/statistics)."""
 FEW = "fewer than 5 {}: p and interval somewhat too bold"
 NOT_ESTIMABLE = "not estimable: one positive, one negative or one patient in a class"
 _ROUNDING = 1e-14
@@ -47,7 +47,7 @@ class CaseVariances:
 class MeanDifference:
     """Mean over units (replicates, or folds) of a difference of single-model AUCs, first minus second.
 
-    `se` covers cases and replicates where there are three units or more, else cases only (`method` says which);
+    `se` covers cases and replicates where there are three models or more, else cases only (`method` says which);
     `se_cases` covers cases alone, `sd_units` is the standard deviation of the units' differences.
     """
 
@@ -91,10 +91,9 @@ def mean_difference(
     if values.size != cases.each.size or not values.size:
         raise ValueError(f"{values.size} differences of {units} need as many variances, got {cases.each.size}")
     spread, counted = _spread(values), values.size if models is None else models
-    if min(values.size, counted) < ENOUGH:
+    if values.size < 2 or counted < ENOUGH:
         method = CLUSTERED_CASES_ONLY if repeated_patients else CASES_ONLY
-        few = TOO_FEW.format("replicates" if counted < ENOUGH else units)
-        return _tested(values, cases, spread, sqrt(max(cases.mean, 0.0)), inf, method, few)
+        return _tested(values, cases, spread, sqrt(max(cases.mean, 0.0)), inf, method, TOO_FEW)
     total = spread**2 + values.size * max(cases.between, 0.0)
     df = total**2 / (spread**4 / (values.size - 1)) if spread else inf
     variance = max(total / values.size, cases.mean)

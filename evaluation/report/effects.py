@@ -187,8 +187,7 @@ def uncertainty(row: Facts) -> str:
     if is_missing(row["low"]):
         return ""
     if "case uncertainty only" in row["method"]:
-        few = "replicates" if row["replicates"] < 3 else "folds"
-        return f"case uncertainty only (fewer than 3 {few})"
+        return "case uncertainty only (fewer than 3 replicates)"
     if row["units"] == row["replicates"]:
         return f"over cases and {plural(row['replicates'], 'replicate')}"
     return f"over cases and {plural(row['units'], 'fold')} of {plural(row['replicates'], 'replicate')}"

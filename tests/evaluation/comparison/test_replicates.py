@@ -79,12 +79,6 @@ def test_three_models_or_more_have_an_interval_over_cases_and_replicates(patient
     assert row["single_method"] == "Obuchowski-Rockette, folds as random readers"
 
 
-def test_two_folds_leave_the_uncertainty_over_cases():
-    row, _ = replicated(*MODELS)
-
-    assert row["single_method"] == "DeLong, case uncertainty only"
-
-
 def test_the_spread_over_folds_and_that_over_seeds_stand_apart():
     row, truth = replicated(*MODELS)
 

@@ -182,13 +182,14 @@ def test_the_two_way_bootstrap_of_one_unit_draws_cases_only():
     assert (two_way_bootstrap(cases, Resamples.of(LABELS, draws=50)) == cases[:, 0]).all()
 
 
-def test_two_folds_cannot_show_how_folds_vary_however_many_seeds_they_have():
+def test_two_folds_of_several_models_are_crossed_with_one_degree_of_freedom_or_little_more():
     cases = CaseVariances(each=np.array([0.0005, 0.0005]), mean=0.0003)
 
     found = mean_difference([0.02, 0.06], cases, units="folds", models=6)
 
-    assert (found.method, found.flag, found.df) == (CASES_ONLY, "fewer than 3 folds", inf)
-    assert found.se == found.se_cases == pytest.approx(sqrt(0.0003))
+    # S = .0008, C = .0001: variance (.0008 + 2 * .0001) / 2, df .001^2 / .0008^2.
+    assert (found.se, found.df) == pytest.approx((sqrt(0.0005), 0.001**2 / 0.0008**2))
+    assert found.flag.startswith("fewer than 5 folds")
 
 
 def test_the_units_are_named_in_the_method_and_the_flag():
