@@ -31,6 +31,7 @@ def rate_of(percent: float, band: Band | None = TYPE_ONE, repetitions: int = 100
     return Line("a test", "a setting", percent / 100, repetitions, band)
 
 
+@pytest.mark.slow
 def test_the_short_form_prints_every_section_and_nothing_is_grossly_off(capsys):
     lines = simulations.run(simulations.SHORT, simulations.markdown)
 

@@ -16,6 +16,7 @@ from orchestrator.selection import Selection, parse_selection
 from tests.orchestrator.here import run_here
 from tests.orchestrator.places import make_workspace, write_center
 
+pytestmark = pytest.mark.slow  # every test runs a small study from ingestion to the comparison
 FAKES = "tests.orchestrator.fake_tasks:TASKS"
 SCRATCH = "classification/test_resnet-none-scratch"
 

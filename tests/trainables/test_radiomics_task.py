@@ -19,6 +19,8 @@ from trainables.data import JobData
 from trainables.radiomics import RadiomicsTask, features
 from trainables.task import Stop
 
+pytestmark = pytest.mark.slow  # features are extracted and models trained
+
 ARM = RadiomicsArm(task="radiomics", labels=Labels(positive=("malignant",), negative=("benign",))).model_dump()
 
 
