@@ -105,6 +105,7 @@ def test_the_study_shown_in_the_readme_loads(tmp_path):
 
 @pytest.mark.parametrize(("page", "code"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
 def test_every_example_of_the_statistics_runs_on_its_own(page, code):
+    assert "assert " in code, "an example shows its values by asserting them"
     exec(compile(code, page, "exec"), {})
 
 
