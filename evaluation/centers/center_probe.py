@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 from scipy.stats import t as t_distribution
-from sklearn import config_context
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from evaluation.arrays import Floats, Integers
 
@@ -84,9 +82,8 @@ def center_probe(
     method = METHOD.format(folds) + ("" if labels is None else ", within classes")
     if not probed:
         return CenterProbe(nan, nan, nan, nan, 0, 0, 0, method, flag)
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        found = _probe(probed, folds, rng)
-        null = [_probe([_shuffled(part, rng) for part in probed], folds, rng).auc for _ in range(permutations)]
+    found = _probe(probed, folds, rng)
+    null = [_probe([_shuffled(part, rng) for part in probed], folds, rng).auc for _ in range(permutations)]
     return CenterProbe(
         balanced_accuracy=found.balanced_accuracy,
         auc=found.auc,
@@ -197,8 +194,13 @@ def _log_odds(features: Floats, centers: Integers, held_out: Floats, count: int)
 
 
 def _several(features: Floats, centers: Integers, held_out: Floats, count: int) -> Floats:
+    # scikit-learn takes seconds to import, and a report, which probes single scores, does without it.
+    from sklearn import config_context
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(count, 1 / count))
-    model.fit(features, centers)
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        model.fit(features, centers)
     linear: Floats = held_out @ model.coef_.T + model.intercept_
     return np.column_stack([-linear[:, 0], linear[:, 0]]) / 2 if count == 2 else linear
 

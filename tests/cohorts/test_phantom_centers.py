@@ -129,6 +129,7 @@ def test_a_second_writing_gives_the_same_bytes(data: Path, tmp_path: Path) -> No
     assert contents(tmp_path) == contents(data)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_matter(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "WORTH_SHARING", 0)
 

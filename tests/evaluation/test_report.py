@@ -98,6 +98,7 @@ def test_writing_again_replaces_the_report_and_leaves_no_parts(tmp_path: Path) -
     assert not list(tmp_path.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_hostile_names_appear_as_text_only() -> None:
     named = cells().with_columns(pl.lit(HOSTILE).alias(column) for column in ("pretraining", "tuned", "box"))
     quarantine = frame("quarantine", (HOSTILE, HOSTILE, 1, HOSTILE))
@@ -127,6 +128,7 @@ def test_scores_of_patients_are_in_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("scores*"))
 
 
+@pytest.mark.slow
 def test_a_frame_too_large_for_a_csv_is_written_as_parquet_and_linked_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,8 @@ from trainables.classification.training import Trainer
 from trainables.task import Stop
 from trainables.weights import fingerprint, sha256_of, write_weights
 
+pytestmark = pytest.mark.slow  # networks are trained
+
 task = TASKS["classification"]()
 
 

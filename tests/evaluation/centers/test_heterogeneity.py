@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evaluation.centers.heterogeneity import leave_one_out, pool, pool_areas
@@ -200,8 +200,8 @@ def test_the_order_of_the_centers_does_not_matter(centers, random):
 
     first, second = (pool(*np.array(part).T) for part in (centers, shuffled))
 
-    assert first.estimate == pytest.approx(second.estimate, abs=1e-8)
-    assert first.tau2 == pytest.approx(second.tau2, abs=1e-8)
+    assert first.estimate == pytest.approx(second.estimate, abs=1e-8, nan_ok=True)
+    assert first.tau2 == pytest.approx(second.tau2, abs=1e-8, nan_ok=True)
 
 
 @given(CENTERS, st.sampled_from(["dersimonian-laird", "reml"]))
@@ -211,7 +211,8 @@ def test_swapping_the_sign_turns_the_result(centers, tau):
 
     forth, back = pool(values, errors, tau), pool(-values, errors, tau)
 
-    assert (back.estimate, back.low) == pytest.approx((-forth.estimate, -forth.high))
+    # REML does not converge for some very unequal variances: NaN and a flag, both ways.
+    assert (back.estimate, back.low) == pytest.approx((-forth.estimate, -forth.high), nan_ok=True)
     assert back.p == pytest.approx(forth.p, nan_ok=True)
 
 
@@ -221,6 +222,7 @@ def test_the_estimate_lies_among_the_centers_and_i2_is_a_share(centers, tau):
     values, errors = np.array(centers).T
 
     found = pool(values, errors, tau)
+    assume(not isnan(found.estimate))
 
     assert values.min() - 1e-12 <= found.estimate <= values.max() + 1e-12
     assert 0 <= found.i2 < 1

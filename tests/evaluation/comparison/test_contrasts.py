@@ -7,6 +7,7 @@ from math import isnan
 import polars as pl
 import pytest
 
+from evaluation.comparison.contrasts import contrasts as of_boards
 from evaluation.discrimination.areas import auc_difference
 from evaluation.multiplicity import holm
 from search_spaces.study import Analysis, Primary
@@ -15,8 +16,8 @@ from tests.evaluation.study_example import (
     IMAGENET,
     RADIOMICS,
     SCRATCH,
+    boards,
     cells,
-    compared,
     labels,
     predictions,
     series,
@@ -40,7 +41,7 @@ def contrasts(*used, truth=BOTH, plan=PLAN, scores=SCORES, **changes):
         for center, values in scores[cell].items()
         for row in series(cell, center, values, role="external")
     ]
-    return compared(predictions(*rows), truth, plan=plan, **changes).contrasts
+    return of_boards(boards(predictions(*rows), truth), plan, changes.get("cells", cells()))
 
 
 def test_a_pair_within_an_arm_is_first_minus_second_on_the_same_images():
