@@ -38,7 +38,7 @@ def intervals(effort: Effort) -> Iterator[Line]:
         setting = f"{m} + {n} cases, AUC {area:.2f}".replace(" 0.", " .")
         plain, on_logits = area_coverage(effort.of(10_000), m, n, area)
         yield line("AUC, DeLong", setting, plain, COVERAGE)
-        yield line("AUC, DeLong on logits (not used)", setting, on_logits, None)
+        yield line("AUC, DeLong on logits (shown beside)", setting, on_logits, None)
     covered = bootstrap_coverage(effort.of(3_000), 100, 150)
     yield line("AUC difference, bootstrap percentile", "100 + 150 cases, .80 and .75, 1,000 draws", covered, COVERAGE)
     for m, n in ((100, 150), (25, 40), (20, 200)):
