@@ -118,7 +118,7 @@ class Assigner:
             "name": job.pretraining,
             "path": str(path.resolve()),
             "sha256": job.recipe["cell"]["source"]["sha256"],
-            "normalization": normalization(job.pretraining, job.backbone),
+            "normalization": normalization(self.workspace.study, job.pretraining, job.backbone),
         }
 
     def _needs(self, job: Job) -> dict[str, Any]:

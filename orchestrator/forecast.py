@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from search_spaces.arms import ClassificationArm, DetectionArm, RadiomicsArm
-from search_spaces.backbones import BACKBONES
+from search_spaces.backbones import find
 from search_spaces.jobs import Job
 from search_spaces.study import Holdout, StudySpec
 
@@ -87,9 +87,9 @@ def _images(study: StudySpec, job: Job, sizes: Sizes) -> int:
 
 
 def _per_image(study: StudySpec, arm: ClassificationArm | DetectionArm, job: Job) -> float:
-    backbone = BACKBONES[job.backbone]
-    size = (
-        study.corpora[job.pretraining].image_size if job.kind == "pretrain" else arm.image_size or backbone.input_size
-    )
+    backbone = find(job.backbone)
+    assert backbone is not None, "a grid with an unknown backbone is refused"
+    own = arm.image_size or backbone.input_size
+    size = study.corpora[job.pretraining].pretrain.image_size if job.kind == "pretrain" else own
     share = 0.35 if job.init == "frozen" else 1.0
     return _PER_IMAGE_EPOCH_AT_64_PIXELS * backbone.relative_cost * (size / 64) ** 2 * share

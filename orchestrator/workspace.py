@@ -73,7 +73,7 @@ class Workspace:
     def corpus(self, name: str) -> Path:
         """Folder of an ingested pretraining corpus."""
         corpus = self.study.corpora[name]
-        size = min(self.study.preprocessing.size, 2 * corpus.image_size)
+        size = min(self.study.preprocessing.size, 2 * corpus.pretrain.image_size)
         return self._ingested(
             name, f"{Path(corpus.data).resolve()}|{size}|{corpus.layout}|{corpus.limit}|{corpus.seed}"
         )

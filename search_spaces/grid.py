@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from search_spaces.arms import Arm, DetectionArm, RadiomicsArm
-from search_spaces.backbones import BACKBONES
+from search_spaces.backbones import find, names_of
 from search_spaces.errors import StudyError, nearest
 from search_spaces.initialization import why_invalid
-from search_spaces.pretraining import NONE, SOURCES, expected_file, known_sources, weights_file
+from search_spaces.pretraining import NONE, SOURCES, describe, expected_file, known_sources, weights_file
 from search_spaces.study import StudySpec
 
 
@@ -75,22 +75,31 @@ def expand(study: StudySpec) -> Expansion:
 
 
 def _check_corpora(study: StudySpec) -> None:
-    taken = sorted(set(study.corpora) & {NONE, *SOURCES})
-    if taken:
-        raise StudyError(
-            f"Study {study.name!r}, corpora: {taken[0]!r} is the name of a known source; rename the corpus."
-        )
+    for kind, names in (("corpora", study.corpora), ("sources", study.sources)):
+        taken = sorted(set(names) & {NONE, *SOURCES})
+        if taken:
+            raise StudyError(f"Study {study.name!r}, {kind}: {taken[0]!r} is the name of a known source; rename it.")
+    for name, source in study.sources.items():
+        known = known_sources(study)
+        if source.files is not None and source.files not in set(known) - {NONE, *study.corpora, *study.sources}:
+            raise StudyError(
+                f"Study {study.name!r}, sources.{name}.files: {source.files!r} is no source with files of its own."
+                f"{nearest(source.files, known)} Allowed: a source of the catalogue, or a folder under "
+                f"{study.weights!r}."
+            )
 
 
 def _check_words(study: StudySpec, arm: Arm) -> None:
     """Every word of the grid is in a catalogue and fits the arm's task."""
     assert not isinstance(arm, RadiomicsArm)
-    of_task = sorted(name for name, backbone in BACKBONES.items() if backbone.task == arm.task)
+    of_task = names_of(arm.task)
     for backbone in arm.grid.backbone:
-        if backbone not in of_task:
+        found = find(backbone)
+        if found is None or found.task != arm.task:
+            others = ", or any other model of timm by its name" if arm.task == "classification" else ""
             raise StudyError(
                 f"Study {study.name!r}, arm {arm.name!r}, grid.backbone: {backbone!r} is not a {arm.task} backbone."
-                f"{nearest(backbone, of_task)} Allowed: {', '.join(of_task)}."
+                f"{nearest(backbone, of_task)} Allowed: {', '.join(of_task)}{others}."
             )
     sources = known_sources(study)
     for source in arm.grid.pretraining:
@@ -105,11 +114,13 @@ def _why_no_weights(study: StudySpec, arm: Arm, backbone: str, source: str) -> s
     """Reason why a source can never have weights for this backbone."""
     if source == NONE or source in study.corpora:
         return None
-    if source == "coco" and not isinstance(arm, DetectionArm):
-        return "coco weights are detectors, this arm classifies"
-    published = SOURCES[source].backbones if source in SOURCES else None
-    if published is not None and backbone not in published:
-        return f"{source} has no weights for {backbone}, only for {', '.join(published)}"
+    entry = describe(study, source)
+    if entry.library == "ultralytics" and not isinstance(arm, DetectionArm):
+        return f"{source} weights are detectors, this arm classifies"
+    if entry.library == "timm" and isinstance(arm, DetectionArm):
+        return f"{source} weights are classifiers, this arm detects"
+    if entry.backbones is not None and backbone not in entry.backbones:
+        return f"{source} has no weights for {backbone}, only for {', '.join(entry.backbones)}"
     return None
 
 
@@ -119,7 +130,8 @@ def _missing(study: StudySpec, cells: list[Cell]) -> list[MissingWeights]:
             cell,
             f"{expected_file(study, cell.pretraining, cell.backbone)}: the {cell.pretraining} weights for "
             f"{cell.backbone} are missing"
-            f"{_published_at(cell.pretraining)}; put the file there, or leave the source out of the grid.",
+            f"{_published_at(study, cell.pretraining)}; bring it with `osteogrid weights add FILE --as "
+            f"{cell.pretraining}`, or leave the source out of the grid.",
         )
         for cell in cells
         if cell.pretraining != NONE
@@ -128,5 +140,6 @@ def _missing(study: StudySpec, cells: list[Cell]) -> list[MissingWeights]:
     ]
 
 
-def _published_at(source: str) -> str:
-    return f" (published as {SOURCES[source].where})" if source in SOURCES and SOURCES[source].where else ""
+def _published_at(study: StudySpec, source: str) -> str:
+    where = describe(study, source).where
+    return f" (published as {where})" if where else ""

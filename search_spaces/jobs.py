@@ -20,9 +20,10 @@ from search_spaces.recipes import (
     region_inputs,
     split_recipe,
 )
+from search_spaces.starting_points import Corpus
 from search_spaces.study import StudySpec
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 """Raised when the code of a job changes what it computes; old results are then computed anew."""
 
 Kind = Literal["features", "pretrain", "tune", "fit", "predict"]
@@ -83,79 +84,96 @@ def jobs_of(study: StudySpec, expansion: Expansion, prints: Fingerprints) -> lis
 
 
 def _jobs_of_cell(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) -> Iterator[Job]:
-    shared = _features(study, arm, prints) if isinstance(arm, RadiomicsArm) else _pretrain(study, arm, cell, prints)
-    yield from shared.values()
-    develop = tuple(shared[name].key for name in study.cohort.development) if isinstance(arm, RadiomicsArm) else ()
-    needs = develop or tuple(job.key for job in shared.values())
+    features = _features(study, arm, prints) if isinstance(arm, RadiomicsArm) else {}
+    pretrains = _pretrains(study, arm, cell, prints)
+    yield from (job for part in features.values() for job in part)
+    yield from pretrains
+    measured = tuple(job.key for name in study.cohort.development for job in features.get(name, ()))
     base = {
-        "cell": cell_recipe(arm, cell, _source(study, cell, shared)),
+        "cell": cell_recipe(arm, cell, _source(study, cell, pretrains)),
         "development": development_inputs(study, arm, prints),
         "split": split_recipe(study),
     }
-    trials = list(_tune(arm, cell, base, needs))
+    trials = list(_tune(arm, cell, base, measured or tuple(job.key for job in pretrains[:1])))
     yield from trials
     for fold in range(study.split.folds):
-        for seed in arm.fit.seeds:
-            fit = _fit(arm, cell, base, fold, seed, needs, tuple(job.key for job in trials))
+        for number, seed in enumerate(arm.fit.seeds):
+            own = pretrains[number % len(pretrains)].key if pretrains else None
+            fit = _fit(arm, cell, base, fold, seed, measured, own, tuple(job.key for job in trials))
             yield fit
             for center in study.cohort.centers:
-                features = (shared[center].key,) if isinstance(arm, RadiomicsArm) else ()
-                yield _predict(study, arm, fit, center, features, prints)
+                of_center = tuple(job.key for job in features.get(center, ()))
+                yield _predict(study, arm, fit, center, of_center, prints)
 
 
-def _source(study: StudySpec, cell: Cell, shared: Mapping[str, Job]) -> dict[str, Any] | None:
-    """What identifies the initial weights: a pretraining job, or a file's hash and its normalization."""
+def _source(study: StudySpec, cell: Cell, pretrains: list[Job]) -> dict[str, Any] | None:
+    """What identifies the initial weights: the first pretraining job, or a file's hash and its normalization."""
     if cell.pretraining == NONE:
         return None
-    if cell.pretraining in shared:
-        return {"pretrain": shared[cell.pretraining].key}
+    if pretrains:
+        return {"pretrain": pretrains[0].key}
     path = weights_file(study, cell.pretraining, cell.backbone)
     # Without its file a cell cannot run, but its jobs are counted, each under a key of its own.
     sha256 = f"{cell.pretraining}/{cell.backbone}, missing" if path is None else weights_sha256(path)
-    return {"sha256": sha256, "normalization": normalization(cell.pretraining, cell.backbone)}
+    return {"sha256": sha256, "normalization": normalization(study, cell.pretraining, cell.backbone)}
 
 
-def _features(study: StudySpec, arm: RadiomicsArm, prints: Fingerprints) -> dict[str, Job]:
-    """One extraction per center, shared by whatever needs radiomics features of it."""
+def _features(study: StudySpec, arm: RadiomicsArm, prints: Fingerprints) -> dict[str, list[Job]]:
+    """The extraction of each center, in parts, shared by whatever needs radiomics features of it."""
     return {
-        center: Job(
-            key=key_of({"kind": "features", "margin": arm.margin, "input": region_inputs(arm, center, prints)}),
-            kind="features",
-            name=f"features-{center}",
-            task=arm.task,
-            arm=arm.name,
-            cell=None,
-            backbone="elasticnet",
-            pretraining=NONE,
-            init="scratch",
-            epochs=0,
-            center=center,
-        )
+        center: [_features_part(arm, center, part, prints) for part in range(arm.parts)]
         for center in study.cohort.centers
     }
 
 
-def _pretrain(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) -> dict[str, Job]:
-    """The one pretraining that a cell on a corpus needs; every cell of that corpus and backbone shares it."""
+def _features_part(arm: RadiomicsArm, center: str, part: int, prints: Fingerprints) -> Job:
+    recipe = {
+        "kind": "features",
+        "margin": arm.margin,
+        "input": region_inputs(arm, center, prints),
+        "part": [part, arm.parts],
+    }
+    return Job(
+        key=key_of(recipe),
+        kind="features",
+        name=f"features-{center}" + (f"-{part + 1}of{arm.parts}" if arm.parts > 1 else ""),
+        task=arm.task,
+        arm=arm.name,
+        cell=None,
+        backbone="elasticnet",
+        pretraining=NONE,
+        init="scratch",
+        epochs=0,
+        center=center,
+        recipe=recipe,
+    )
+
+
+def _pretrains(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) -> list[Job]:
+    """One pretraining per seed for a cell on a corpus; every cell of that corpus and backbone shares them."""
     corpus = study.corpora.get(cell.pretraining)
     if corpus is None:
-        return {}
-    recipe = pretrain_recipe(arm.task, cell, corpus, prints)
-    return {
-        cell.pretraining: Job(
-            key=key_of({"kind": "pretrain", **recipe}),
-            kind="pretrain",
-            name=f"pretrain-{cell.backbone}-{cell.pretraining}",
-            task=arm.task,
-            arm=arm.name,
-            cell=None,
-            backbone=cell.backbone,
-            pretraining=cell.pretraining,
-            init="scratch",
-            epochs=recipe["epochs"],
-            seed=corpus.seed,
-        )
-    }
+        return []
+    return [_pretrain(arm, cell, corpus, seed, prints) for seed in corpus.pretrain.seeds]
+
+
+def _pretrain(arm: Arm, cell: Cell, corpus: Corpus, seed: int, prints: Fingerprints) -> Job:
+    recipe = {"kind": "pretrain", **pretrain_recipe(arm, cell, corpus, seed, prints)}
+    suffix = f"-s{seed}" if len(corpus.pretrain.seeds) > 1 else ""
+    return Job(
+        key=key_of(recipe),
+        kind="pretrain",
+        name=f"pretrain-{cell.backbone}-{cell.pretraining}{suffix}",
+        task=arm.task,
+        arm=arm.name,
+        cell=None,
+        backbone=cell.backbone,
+        pretraining=cell.pretraining,
+        init="scratch",
+        epochs=recipe["epochs"],
+        seed=seed,
+        recipe=recipe,
+    )
 
 
 def _tune(arm: Arm, cell: Cell, base: dict[str, Any], needs: tuple[str, ...]) -> Iterator[Job]:
@@ -174,13 +192,23 @@ def _tune(arm: Arm, cell: Cell, base: dict[str, Any], needs: tuple[str, ...]) ->
 
 
 def _fit(
-    arm: Arm, cell: Cell, base: dict[str, Any], fold: int, seed: int, needs: tuple[str, ...], trials: tuple[str, ...]
+    arm: Arm,
+    cell: Cell,
+    base: dict[str, Any],
+    fold: int,
+    seed: int,
+    measured: tuple[str, ...],
+    pretrain: str | None,
+    trials: tuple[str, ...],
 ) -> Job:
-    tune = None if isinstance(arm, RadiomicsArm) else arm.tune.model_dump()
-    epochs = 1 if isinstance(arm, RadiomicsArm) else arm.fit.epochs
-    recipe = {"kind": "fit", **base, "tune": tune, "epochs": epochs, "fold": fold, "seed": seed}
+    recipe = {"kind": "fit", **base, "tune": None, "epochs": 1, "fold": fold, "seed": seed}
+    if not isinstance(arm, RadiomicsArm):
+        recipe |= {"tune": arm.tune.model_dump(), "epochs": arm.fit.epochs, "patience": arm.fit.patience}
+    if pretrain is not None:
+        recipe["pretrain"] = pretrain
+    needs = measured if pretrain is None else (pretrain,)
     options = {"needs": needs, "trials": trials, "fold": fold, "seed": seed}
-    return _cell_job(arm, cell, "fit", recipe, f"f{fold}-s{seed}", epochs=epochs, **options)
+    return _cell_job(arm, cell, "fit", recipe, f"f{fold}-s{seed}", epochs=recipe["epochs"], **options)
 
 
 def _predict(study: StudySpec, arm: Arm, fit: Job, center: str, features: tuple[str, ...], prints: Fingerprints) -> Job:

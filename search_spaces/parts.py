@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from search_spaces.initialization import why_unknown
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
-Init = Literal["scratch", "transfer", "frozen"]
 
 
 def all_different(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -19,6 +20,14 @@ def all_different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _known_init(value: str) -> str:
+    reason = why_unknown(value)
+    if reason:
+        raise ValueError(reason)
+    return value
+
+
+Init = Annotated[str, AfterValidator(_known_init)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(all_different)]
 Inits = Annotated[tuple[Init, ...], Field(min_length=1), AfterValidator(all_different)]
 CommercialUse = Literal["yes", "no", "unknown"]

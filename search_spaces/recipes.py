@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.arms import Arm, ClassificationArm, DetectionArm, RadiomicsArm
-from search_spaces.backbones import BACKBONES
+from search_spaces.backbones import input_size
 from search_spaces.grid import Cell
-from search_spaces.study import Corpus, StudySpec
+from search_spaces.starting_points import Corpus
+from search_spaces.study import StudySpec
 
 Fingerprints = Mapping[str, Mapping[str, str]]
 """Center or corpus -> {images, labels, boxes} -> content hash."""
@@ -25,15 +26,28 @@ def cell_recipe(arm: Arm, cell: Cell, source: dict[str, Any] | None) -> dict[str
     }
     if isinstance(arm, ClassificationArm):
         margin = arm.margin if arm.region == "box" else 0.0
-        return {**recipe, "region": arm.region, "margin": margin, "image_size": image_size(arm, cell.backbone)}
+        return {
+            **recipe,
+            "region": arm.region,
+            "margin": margin,
+            "image_size": image_size(arm, cell.backbone),
+            "channels": arm.channels,
+            "batch": [arm.batch_size, arm.accumulate],
+        }
     if isinstance(arm, DetectionArm):
-        return {**recipe, "negatives": arm.negatives, "image_size": arm.image_size}
+        return {
+            **recipe,
+            "negatives": arm.negatives,
+            "image_size": arm.image_size,
+            "score": arm.score,
+            "batch": arm.batch_size,
+        }
     return {**recipe, "margin": arm.margin}
 
 
 def image_size(arm: ClassificationArm, backbone: str) -> int:
     """Network input in pixels: the arm's, or the backbone's own."""
-    return arm.image_size or BACKBONES[backbone].input_size
+    return arm.image_size or input_size(backbone)
 
 
 def development_inputs(study: StudySpec, arm: Arm, prints: Fingerprints) -> dict[str, Any]:
@@ -53,17 +67,18 @@ def region_inputs(arm: Arm, center: str, prints: Fingerprints) -> dict[str, str]
     return _content(center, kinds, prints)
 
 
-def pretrain_recipe(task: str, cell: Cell, corpus: Corpus, prints: Fingerprints) -> dict[str, Any]:
+def pretrain_recipe(arm: Arm, cell: Cell, corpus: Corpus, seed: int, prints: Fingerprints) -> dict[str, Any]:
     """How a backbone is trained on a corpus; no fold and no development center in it."""
-    kinds = ("images", "labels", "boxes") if task == "detection" else ("images", "labels")
-    epochs = corpus.epochs if task != "detection" else corpus.detection_epochs or corpus.epochs
+    kinds = ("images", "labels", "boxes") if arm.task == "detection" else ("images", "labels")
+    how = corpus.pretrain
     return {
-        "task": task,
+        "task": arm.task,
         "backbone": cell.backbone,
+        "channels": arm.channels if isinstance(arm, ClassificationArm) else 3,
         "corpus": _content(cell.pretraining, kinds, prints),
-        "epochs": epochs,
-        "image_size": corpus.image_size,
-        "seed": corpus.seed,
+        "epochs": how.epochs if arm.task != "detection" else how.detection_epochs or how.epochs,
+        "image_size": how.image_size,
+        "seed": seed,
     }
 
 

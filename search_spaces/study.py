@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, Val
 from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.errors import StudyError
 from search_spaces.explain import explain
-from search_spaces.parts import CommercialUse, Fraction, Name, Names, Part, all_different
+from search_spaces.parts import Fraction, Name, Names, Part, all_different
+from search_spaces.starting_points import Corpus, DeclaredSource
 
 RESERVED_CENTERS = {"all", "stratified", "external", "reserve", "validation", "train", "pretraining"}
 """Words of the results that a center's name would be mistaken for."""
@@ -30,15 +31,6 @@ class Phantom(Part):
     """0: lesions at full contrast and no center shift; 1: faint lesions and strong center effects."""
     prevalence: Fraction = 0.4
     """Share of patients with a malignant lesion; the others are benign and normal in equal parts."""
-    seed: int = 0
-
-
-class PhantomCorpus(Part):
-    """Synthetic pretraining images: chest radiographs with boxes, or natural-looking pictures."""
-
-    kind: Literal["chest", "natural"]
-    images: PositiveInt = 400
-    height: Annotated[int, Field(ge=32, le=4096)] = 96
     seed: int = 0
 
 
@@ -106,28 +98,6 @@ def _split_kind(value: Any) -> str:
 
 
 Split = Annotated[Annotated[KFold, Tag("kfold")] | Annotated[Holdout, Tag("holdout")], Discriminator(_split_kind)]
-
-
-class Corpus(Part):
-    """Images on which `pretrain` jobs of this study train backbones."""
-
-    data: str
-    """A center-like folder (labels.csv, boxes.csv) or a folder of class folders."""
-    layout: Literal["labels", "class_folders"] = "labels"
-    limit: PositiveInt | None = None
-    """At most so many images, the same number of each class, chosen by seed."""
-    phantom: PhantomCorpus | None = None
-    epochs: PositiveInt = 10
-    detection_epochs: PositiveInt | None = None
-    """Epochs of a detector's pretraining; as `epochs` if left out."""
-    image_size: Annotated[int, Field(ge=16, le=2048)] = 96
-    seed: int = 0
-    modality: str = "unknown"
-    anatomy: str = "unknown"
-    license: str = "unknown"
-    commercial_use: CommercialUse = "unknown"
-    from_centers: tuple[str, ...] = ()
-    """Public sources the corpus was drawn from, so that the leakage check can name them."""
 
 
 class Primary(Part):
@@ -203,6 +173,8 @@ class StudySpec(Part):
     preprocessing: Preprocessing = Preprocessing()
     split: Split = KFold()
     corpora: dict[Name, Corpus] = Field(default_factory=dict)
+    sources: dict[Name, DeclaredSource] = Field(default_factory=dict)
+    """Weights files beside those of the catalogue, or the same files under another normalization."""
     weights: str = "weights"
     """Folder of pretrained files: <weights>/<source>/<backbone>.safetensors (or .pth, .pt)."""
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
@@ -223,6 +195,9 @@ class StudySpec(Part):
         clash = sorted(set(self.corpora) & set(self.cohort.centers))
         if clash:
             raise ValueError(f"{clash[0]!r} is both a corpus and a center; rename the corpus")
+        clash = sorted(set(self.corpora) & set(self.sources))
+        if clash:
+            raise ValueError(f"{clash[0]!r} is both a corpus and one of the sources; rename one of them")
         if self.name in RESERVED_STUDIES:
             raise ValueError(f"a study may not be called {self.name!r}, a folder of the workspace is; rename it")
         return self

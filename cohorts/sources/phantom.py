@@ -26,7 +26,8 @@ from cohorts.phantom.writing import (
     publish,
     write_csv,
 )
-from search_spaces.study import Phantom, PhantomCorpus
+from search_spaces.starting_points import PhantomCorpus
+from search_spaces.study import Phantom
 
 Row = Sequence[object]
 _CHEST, _NATURAL = 4, 5

@@ -10,7 +10,7 @@ import pytest
 
 from cohorts.sources.phantom import write_corpus
 from search_spaces.errors import StudyError
-from search_spaces.study import PhantomCorpus
+from search_spaces.starting_points import PhantomCorpus
 
 CHEST = PhantomCorpus(kind="chest", images=12, height=64)
 NATURAL = PhantomCorpus(kind="natural", images=12, height=64)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from search_spaces.backbones import BACKBONES
+from search_spaces.backbones import input_size
 from search_spaces.errors import StudyError
 from trainables.classification.model import (
     WEIGHTS,
@@ -114,7 +114,7 @@ def _card(job: Job, normalization: Normalization) -> ModelCard:
     arm, backbone = job["arm"], job["cell"]["backbone"]
     return ModelCard(
         backbone=backbone,
-        image_size=arm["image_size"] or BACKBONES[backbone].input_size,
+        image_size=arm["image_size"] or input_size(backbone),
         outputs=1,
         normalization=normalization,
         region=arm["region"],

@@ -40,7 +40,7 @@ def pretrain(job: Job, data: JobData, run: Run) -> None:
 def _card(job: Job) -> ModelCard:
     return ModelCard(
         backbone=(job.get("cell") or job)["backbone"],  # several cells share the job, so it names the backbone itself
-        image_size=job["corpus"]["image_size"],
+        image_size=job["corpus"]["pretrain"]["image_size"],
         outputs=len(job["classes"]),
         normalization=Normalization(),
         region="image",

@@ -57,7 +57,11 @@ def pretrain(job: Job, data: JobData, run: Run) -> None:
 
 
 def _recipe(job: Job, images: int, classes: tuple[str, ...]) -> Recipe:
-    size = job["arm"]["image_size"] if job["kind"] != "pretrain" else _multiple_of_32(job["corpus"]["image_size"])
+    size = (
+        job["arm"]["image_size"]
+        if job["kind"] != "pretrain"
+        else _multiple_of_32(job["corpus"]["pretrain"]["image_size"])
+    )
     return Recipe(
         backbone=backbone(job),
         image_size=size,
