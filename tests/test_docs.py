@@ -8,6 +8,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from search_spaces.backbones import TIMM_MODELS
+from search_spaces.hyperparameters import SPACES, Float
+from search_spaces.initialization import INITIALIZATIONS
 from search_spaces.study import StudySpec, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,3 +118,25 @@ def test_every_link_to_a_file_finds_it(page):
     local = [link for link in links if "://" not in link and not link.startswith("mailto:")]
 
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_every_hyperparameter_and_init_has_a_row_with_its_default():
+    rows = STUDY_FILE.split("| Hyperparameter |")[1].replace("5e-4", "0.0005").splitlines()
+    for name, entry in [pair for space in SPACES.values() for pair in space.items()]:
+        plain = f"{entry.default:g}" if isinstance(entry.default, float) else entry.default
+        row = next(line for line in rows if line.startswith(f"| `{name}` |"))
+        assert (plain or "the arm's") in row.split("|")[4]
+    for init in INITIALIZATIONS:
+        assert f"| `{init}` |" in STUDY_FILE
+
+
+def test_the_names_of_timm_are_those_of_the_timm_that_is_installed():
+    from trainables.catalogue import rows
+
+    published = {name: (size, mean, std) for name, size, mean, std in rows()}
+    written = {
+        name: (known.input_size, *(" ".join(f"{number:g}" for number in part) for part in (known.mean, known.std)))
+        for name, known in TIMM_MODELS.items()
+    }
+
+    assert written == published

@@ -5,17 +5,32 @@ from __future__ import annotations
 import pytest
 
 from search_spaces.errors import StudyError
-from search_spaces.hyperparameters import SPACES, Choice, Float, settings
+from search_spaces.hyperparameters import SPACES, Choice, Float, searched_space, settings
 
 
 def test_every_default_lies_in_its_range() -> None:
-    assert all(entry.default in entry for space in SPACES.values() for entry in space.values())
+    entries = [entry for space in SPACES.values() for entry in space.values() if entry.default is not None]
+
+    assert len(entries) == 16
+    assert all(entry.default in entry for entry in entries)
 
 
 def test_chosen_values_overlay_the_defaults() -> None:
     values = settings("classification", {"learning_rate": 0.01})
 
-    assert values == {"learning_rate": 0.01, "weight_decay": 0.01, "augmentation": 0.5}
+    assert values["learning_rate"] == 0.01
+    assert values["schedule"] == "cosine"
+    assert set(values) == set(SPACES["classification"])
+
+
+def test_what_is_searched_is_the_tasks_own_unless_a_study_says():
+    assert list(searched_space("detection", None)) == ["learning_rate", "weight_decay", "mosaic"]
+    assert list(searched_space("detection", ("schedule",))) == ["schedule"]
+
+
+def test_a_searched_margin_has_the_margin_of_the_arm_as_its_default_point():
+    assert searched_space("classification", ("margin",), margin=0.3)["margin"].default == 0.3
+    assert SPACES["classification"]["margin"].default is None
 
 
 @pytest.mark.parametrize("value", [1e-6, 0.2, True, "0.01", None])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,3 +95,78 @@ def test_only_predictions_of_external_centers_are_sealed():
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), min_size=1))
 def test_a_key_does_not_depend_on_the_order_of_a_recipe(recipe):
     assert key_of(recipe) == key_of(dict(reversed(recipe.items())))
+
+
+def test_each_pretraining_seed_is_a_job_and_replicates_take_them_in_turn():
+    study = make_study(
+        corpora={"chest": {"data": "d", "pretrain": {"seeds": [0, 7]}}, "natural": {"data": "e"}},
+        arm={"fit": {"epochs": 3, "seeds": [0, 1, 2]}},
+    )
+    found = jobs(study)
+    cell = "classification/resnet18-chest-transfer"
+
+    first, second = found["pretrain-resnet18-chest-s0"].key, found["pretrain-resnet18-chest-s7"].key
+
+    assert [found[f"{cell}-f1-s{seed}"].needs for seed in (0, 1, 2)] == [(first,), (second,), (first,)]
+    assert found[f"{cell}-t0"].needs == (first,)
+    assert found["pretrain-resnet18-natural"].seed == 0
+
+
+def test_a_further_pretraining_seed_leaves_the_first_ones_results_alone():
+    study = make_study()
+    wider = make_study(corpora={"chest": {"data": "d/chest", "pretrain": {"seeds": [0, 1]}}, "natural": {"data": "e"}})
+
+    assert keys(study, {"pretrain", "tune", "fit"}) < keys(wider, {"pretrain", "tune", "fit"})
+
+
+def test_radiomics_is_measured_in_parts_that_every_replicate_needs():
+    arm = {"task": "radiomics", "labels": {"positive": ["malignant"], "negative": ["benign"]}, "parts": 3}
+    found = jobs(make_study(more_arms=[arm]))
+
+    parts = [found[f"features-a-{number}of3"] for number in (1, 2, 3)]
+
+    assert [job.recipe["part"] for job in parts] == [[0, 3], [1, 3], [2, 3]]
+    assert found["radiomics/elasticnet-none-scratch-f0-s0"].needs == tuple(job.key for job in parts)
+    assert len(found["radiomics/elasticnet-none-scratch-f0-s0-b"].needs) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tune": {"trials": 2, "epochs": 2, "parallel": 2, "rungs": [1]}},
+        {"tune": {"trials": 2, "epochs": 1, "parallel": 2, "search": ["learning_rate"]}},
+        {"tune": {"trials": 2, "epochs": 1, "parallel": 2, "fixed": {"schedule": "linear"}}},
+        {"channels": 3},
+        {"batch_size": 16},
+        {"accumulate": 2},
+    ],
+    ids=lambda change: str(list(change.values())[-1]),
+)
+def test_whatever_shapes_a_training_changes_its_keys(change):
+    assert not keys(make_study(), {"tune", "fit"}) & keys(make_study(arm=change), {"tune", "fit"})
+
+
+def test_patience_and_limits_shape_what_they_say_and_no_more():
+    study = make_study()
+    patient = make_study(arm={"fit": {"epochs": 3, "seeds": [0], "patience": 2}})
+    limited = make_study(arm={"resources": {"memory_gb": 8, "hours": 1}})
+
+    assert keys(patient, {"tune"}) == keys(study, {"tune"})
+    assert not keys(patient, {"fit"}) & keys(study, {"fit"})
+    assert keys(limited) == keys(study)
+
+
+def test_the_same_files_under_another_normalization_are_another_training(tmp_path):
+    (tmp_path / "radimagenet").mkdir()
+    (tmp_path / "radimagenet" / "resnet50.safetensors").write_bytes(b"weights")
+    grid = {"backbone": ["resnet50"], "pretraining": ["radimagenet", "per_image"], "init": ["transfer"]}
+    sources = {"per_image": {"files": "radimagenet", "normalization": "per_image"}}
+
+    found = jobs(make_study(arm={"grid": grid}, weights=str(tmp_path), sources=sources))
+    start = [
+        found[f"classification/resnet50-{name}-transfer-t0"].recipe["cell"]["source"]
+        for name in ("radimagenet", "per_image")
+    ]
+
+    assert start[0]["sha256"] == start[1]["sha256"]
+    assert [source["normalization"] for source in start] == [{"mean": (0.5,) * 3, "std": (0.5,) * 3}, None]

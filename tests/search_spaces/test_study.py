@@ -15,6 +15,7 @@ arms:
     labels: {positive: [malignant], negative: [benign]}
     grid: {backbone: [resnet18], pretraining: [none], init: [scratch]}
 """
+TUNED = GOOD + "    tune: {%s}\n"
 
 
 def load(tmp_path: Path, text: str):
@@ -66,6 +67,18 @@ def test_on_and_no_are_words_and_not_booleans(tmp_path):
         (GOOD.replace("external: [b]", "external: [a]"), ["'a' is both development and external"]),
         (GOOD.replace("negative: [benign]", "negative: [malignant]"), ["'malignant' is both positive and negative"]),
         (GOOD + "analysis: {thresholds: [{sensitivity: 1.5}]}\n", ["analysis.thresholds.0", "1.5"]),
+        (GOOD.replace("[scratch]", "[partial]"), ["'partial' is no init", "as partial_1 to partial_9"]),
+        (TUNED % "epochs: 4, rungs: [4]", ["arms.0", "tune", "rungs [4] must rise and lie below epochs, 4"]),
+        (TUNED % "rungs: [3, 2]", ["rungs [3, 2] must rise"]),
+        (TUNED % "search: [dropout]", ["'dropout' is not a hyperparameter", "learning_rate"]),
+        (TUNED % "fixed: {schedule: step}", ["schedule is 'step'", "one of cosine, linear, constant"]),
+        (TUNED % "search: [ema], fixed: {ema: off}", ["'ema' is both in `search` and in `fixed`"]),
+        (TUNED % "search: [margin]", ["whole images have none"]),
+        (
+            GOOD + "corpora: {chest: {data: d}}\nsources: {chest: {}}\n",
+            ["'chest' is both a corpus and one of the sources"],
+        ),
+        (GOOD + "sources: {x: {normalization: {mean: [1, 2], std: [1, 2]}}}\n", ["sources.x", "give one or three"]),
         ("- 1\n- 2\n", ["a study is a mapping"]),
         ("name: [", ["cannot be read as YAML"]),
     ],
