@@ -12,46 +12,14 @@ from orchestrator.results import compare_cells, predictions
 from orchestrator.schedule import State
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace
-from search_spaces.study import StudySpec
+from tests.contracts.cohort import workspace_of
 from tests.orchestrator.here import run_here
 from trainables import TASKS
-
-LABELS = {"positive": ["malignant"], "negative": ["benign"]}
-GRID = {"pretraining": ["none"], "init": ["scratch"]}
-ARMS = {
-    "classification": {
-        "labels": LABELS,
-        "region": "box",
-        "image_size": 32,
-        "grid": {**GRID, "backbone": ["test_resnet"]},
-    },
-    "detection": {"labels": LABELS, "image_size": 64, "grid": {**GRID, "backbone": ["yolov5n"]}},
-    "radiomics": {"labels": LABELS},
-}
 
 
 @pytest.fixture(scope="module")
 def cohort_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("sealed")
-
-
-def workspace_of(folder, task: str) -> Workspace:
-    arm = {"task": task, **ARMS[task]}
-    if task != "radiomics":
-        arm |= {"tune": {"trials": 0}, "fit": {"epochs": 1, "seeds": [0]}}
-    study = {
-        "name": task,
-        "cohort": {
-            "data": str(folder / "centers"),
-            "development": ["a"],
-            "external": ["b"],
-            "phantom": {"patients": 40, "height": 96, "difficulty": 0.2, "prevalence": 0.5},
-        },
-        "preprocessing": {"size": 96},
-        "split": {"kind": "holdout", "validation": 0.3, "reserve": 0.3},
-        "arms": [arm],
-    }
-    return Workspace(folder / "runs", StudySpec.model_validate(study))
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def make_workspace(folder: Path, **changes: Any) -> Workspace:
             write_center(folder / "data" / name)
     body = {**STUDY, **changes}
     body["cohort"] = {**body["cohort"], "data": str(folder / "data")}
-    body["corpora"] = {"chest": {"data": str(folder / "data" / "chest"), "epochs": 1, "image_size": 32}}
+    body["corpora"] = {"chest": {"data": str(folder / "data" / "chest"), "pretrain": {"epochs": 1, "image_size": 32}}}
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(body))
     return Workspace(folder / "runs", load_study(path))
