@@ -1,39 +1,42 @@
-"""Weights files are there and fit their backbones, known before anything is booked."""
+"""Weights files are there, are what was added, and fit their backbones: known before anything is booked."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from infra.environment import code_version
 from infra.store import replace, to_json
 from orchestrator.plan import Plan
+from orchestrator.weights_checking import check_record, starts_from_file, trial_of
+from orchestrator.weights_process import why_misfits
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
 from search_spaces.grid import Cell
-from search_spaces.pretraining import weights_file, weights_sha256
+from search_spaces.pretraining import weights_sha256
 
 
 def check_weights(plan: Plan) -> None:
-    """Raise StudyError for the first weights file that a selected cell lacks or that does not fit its backbone.
+    """Raise StudyError for the first weights file that a selected cell lacks or that cannot start it.
 
-    A file is tried once: the outcome is kept beside the ingested centers, by content and code.
+    It cannot if its sha256 is not its record's, or if it does not fit the backbone. A file is tried once: the outcome
+    is kept beside the ingested centers, by content and code.
     """
     cells = _selected(plan)
     missing = [entry for entry in plan.expansion.missing if entry.cell in cells]
     if missing:
         more = f" ({len(missing) - 1} more cells lack theirs; `make plan` lists them.)" if len(missing) > 1 else ""
         raise StudyError(missing[0].sentence + more)
-    wanted = [entry for cell in cells if (entry := _trial(plan.workspace, cell)) is not None]
-    unknown = [entry for entry in wanted if not _is_known(plan.workspace, entry)]
-    for entry, sentence in zip(unknown, _try(unknown), strict=True):
+    study = plan.workspace.study
+    wanted = [trial_of(study, cell) for cell in cells if starts_from_file(study, cell)]
+    for path in dict.fromkeys(entry["path"] for entry in wanted):
+        check_record(Path(str(path)))
+    unknown = [entry for entry in wanted if not _note(plan.workspace, entry).exists()]
+    for entry, sentence in zip(unknown, why_misfits(unknown), strict=True):
         if sentence:
             raise StudyError(sentence)
-        replace(_record(plan.workspace, entry), to_json(entry))
+        replace(_note(plan.workspace, entry), to_json(entry))
 
 
 def _selected(plan: Plan) -> list[Cell]:
@@ -41,29 +44,8 @@ def _selected(plan: Plan) -> list[Cell]:
     return [cell for cell in plan.expansion.cells if cell.id in ids]
 
 
-def _trial(workspace: Workspace, cell: Cell) -> dict[str, Any] | None:
-    """What must be tried for a cell that starts from a file; None for all others."""
-    if cell.pretraining in workspace.study.corpora or cell.init == "scratch":
-        return None
-    path = weights_file(workspace.study, cell.pretraining, cell.backbone)
-    assert path is not None
-    return {"path": str(path), "task": cell.task, "backbone": cell.backbone, "init": cell.init}
-
-
-def _try(entries: list[dict[str, Any]]) -> list[str]:
-    if not entries:
-        return []
-    command = [sys.executable, "-m", "trainables.weights_check"]
-    done = subprocess.run(command, input=json.dumps(entries), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StudyError(f"{entries[0]['path']}: trying the weights ended with an error: {done.stderr.strip()[-300:]}")
-    return list(json.loads(done.stdout))
-
-
-def _is_known(workspace: Workspace, entry: dict[str, Any]) -> bool:
-    return _record(workspace, entry).exists()
-
-
-def _record(workspace: Workspace, entry: dict[str, Any]) -> Path:
-    content = [weights_sha256(Path(entry["path"])), entry["task"], entry["backbone"], entry["init"], code_version()]
+def _note(workspace: Workspace, entry: dict[str, Any]) -> Path:
+    """Where it stands that a file was tried with success."""
+    settings = [str(entry[name]) for name in ("task", "backbone", "init", "channels")]
+    content = [weights_sha256(Path(entry["path"])), *settings, code_version()]
     return workspace.root / "weights" / f"{hashlib.sha256('|'.join(content).encode()).hexdigest()[:20]}.json"

@@ -131,7 +131,8 @@ def _missing(study: StudySpec, cells: list[Cell]) -> list[MissingWeights]:
             f"{expected_file(study, cell.pretraining, cell.backbone)}: the {cell.pretraining} weights for "
             f"{cell.backbone} are missing"
             f"{_published_at(study, cell.pretraining)}; bring it with `osteogrid weights add FILE --as "
-            f"{cell.pretraining}`, or leave the source out of the grid.",
+            f"{expected_file(study, cell.pretraining, cell.backbone).parent.name}`, or leave the source out of the "
+            "grid.",
         )
         for cell in cells
         if cell.pretraining != NONE

@@ -96,6 +96,8 @@ def check(task: str, chosen: Mapping[str, Any]) -> None:
     space = SPACES[task]
     check_names(task, chosen)
     for name, value in chosen.items():
+        if value is None and space[name].default is None:
+            continue  # as the arm says
         if value not in space[name]:
             raise StudyError(f"{task}: hyperparameter {name} is {value!r}; it must be {space[name]}.")
 

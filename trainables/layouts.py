@@ -1,4 +1,4 @@
-"""Names of tensors in published weights files, brought to timm's."""
+"""Names of tensors in published weights files, brought to the backbone's own."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ SEQUENTIAL: dict[str, tuple[str, ...]] = {
 AUXILIARY = re.compile(rf"{len(_INCEPTION)}\.(conv0|conv1|fc)\.")
 """InceptionV3's auxiliary classifier, where a file has it, sits before Mixed_7a and shifts what follows by one."""
 
+_DOTTED = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..+)")
+"""DenseNets of torchvision's first years write norm.1.weight where everybody now writes norm1.weight."""
+
+_DETECTOR = re.compile(r"(?:.*\.)?(model\.\d+\..+)")
+
 
 def timm_names(names: Iterable[str], backbone: str) -> dict[str, str]:
     """Name in the file -> name in timm's model; names of no known layout are kept as they are."""
@@ -31,11 +36,35 @@ def timm_names(names: Iterable[str], backbone: str) -> dict[str, str]:
     return {name: _named(short, children) for name, short in bare.items()}
 
 
+def ultralytics_names(names: Iterable[str]) -> dict[str, str]:
+    """Name in the file -> name in Ultralytics' DetectionModel, such as model.0.conv.weight."""
+    return {name: found.group(1) if (found := _DETECTOR.fullmatch(name)) else name for name in names}
+
+
+def layout_of(names: Iterable[str], backbone: str) -> str:
+    """Whose names a classifier's file uses: radimagenet, torchvision, or timm (where both are equal, timm)."""
+    bare = [strip(name) for name in names]
+    if any(name.partition(".")[0].isdigit() for name in bare) and backbone in SEQUENTIAL:
+        return "radimagenet"
+    older = any(_DOTTED.fullmatch(name) or name.startswith("AuxLogits.") for name in bare)
+    return "torchvision" if older else "timm"
+
+
+def detector_layout_of(names: Iterable[str]) -> str:
+    """Whose names a detector's file uses: yolov5 (its head has anchors) or ultralytics."""
+    return "yolov5" if any(name.endswith((".anchors", ".anchor_grid")) for name in names) else "ultralytics"
+
+
 def strip(name: str) -> str:
     """A name without wrappers' prefixes."""
     while found := next((prefix for prefix in PREFIXES if name.startswith(prefix)), None):
         name = name.removeprefix(found)
     return name
+
+
+def renumbered(names: Iterable[str], by: int) -> dict[str, str]:
+    """Names of an nn.Sequential as if its children were counted from `by`; names without a number stay."""
+    return {name: _moved(strip(name), by) for name in names}
 
 
 def _children(backbone: str, bare: Mapping[str, str]) -> tuple[str, ...]:
@@ -47,4 +76,11 @@ def _children(backbone: str, bare: Mapping[str, str]) -> tuple[str, ...]:
 def _named(name: str, children: tuple[str, ...]) -> str:
     number, dot, rest = name.partition(".")
     known = number.isdigit() and int(number) < len(children)
-    return f"{children[int(number)]}{dot}{rest}" if known else name
+    whole = f"{children[int(number)]}{dot}{rest}" if known else name
+    dotted = _DOTTED.fullmatch(whole)
+    return f"{dotted.group(1)}{dotted.group(2)}" if dotted else whole
+
+
+def _moved(name: str, by: int) -> str:
+    number, dot, rest = name.partition(".")
+    return f"{int(number) - by}{dot}{rest}" if number.isdigit() and int(number) >= by else name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import StudyError
 from trainables.layouts import timm_names
+from trainables.weights_refusals import some, why_foreign, why_no_weights_file
 
 Tensors = dict[str, torch.Tensor]
 
@@ -25,7 +26,7 @@ COUNTERS = "num_batches_tracked"
 """Batch norm's step counters: they shape no output, and old files lack them, so shares are counted without."""
 
 _WRAPPERS = ("state_dict", "model")
-_UNREADABLE = (
+UNREADABLE = (
     pickle.UnpicklingError,
     RuntimeError,
     EOFError,
@@ -43,7 +44,7 @@ class Loaded:
 
     loaded: tuple[str, ...]
     reshaped: tuple[str, ...]
-    """Loaded too, their color channels summed to the one channel of a radiograph."""
+    """Loaded too, their three color channels summed to one, or their one channel spread over three."""
     missing: tuple[str, ...]
     left_over: tuple[str, ...]
     share: float
@@ -64,15 +65,42 @@ class Loaded:
 
 
 def load_backbone(
-    model: torch.nn.Module, path: Path, *, backbone: str, names: list[str], first_conv: str, least: float = LEAST_SHARE
+    model: torch.nn.Module,
+    path: Path,
+    *,
+    backbone: str,
+    names: Collection[str],
+    first_conv: str,
+    least: float = LEAST_SHARE,
 ) -> Loaded:
     """Load a file into the tensors `names` of a model, all else of the model stays; raises StudyError if it misfits.
 
-    `first_conv` is the layer whose three color channels may be summed to one. Misfits are: a tensor of another shape,
-    less than `least` of the names in the file, or more than a tenth of the file unused (another, larger backbone).
+    `first_conv` is the layer whose kernels may be summed from three channels to one, or spread from one over three.
+    Misfits are: a tensor of another shape, less than `least` of the names in the file, more than a tenth of the file
+    unused (another, larger backbone), and what `why_foreign` recognizes.
     """
-    found = _named(read_weights(path), path, backbone)
-    live = {name: tensor for name, tensor in model.state_dict().items() if name in set(names)}
+    return load_tensors(
+        model, read_weights(path), path, backbone=backbone, names=names, first_conv=first_conv, least=least
+    )
+
+
+def load_tensors(
+    model: torch.nn.Module,
+    content: Tensors,
+    path: Path,
+    *,
+    backbone: str,
+    names: Collection[str],
+    first_conv: str,
+    least: float = LEAST_SHARE,
+) -> Loaded:
+    """As load_backbone, of the tensors that were read from `path` before."""
+    wanted = set(names)
+    live = {name: tensor for name, tensor in model.state_dict().items() if name in wanted}
+    foreign = why_foreign(content, _shapes(live), path, backbone)
+    if foreign:
+        raise StudyError(foreign)
+    found = _named(content, path, backbone)
     handed, reshaped = _fitting(found, live, path, backbone, f"{first_conv}.weight")
     loaded = Loaded(
         loaded=tuple(handed),
@@ -90,15 +118,17 @@ def load_backbone(
 
 def read_weights(path: Path) -> Tensors:
     """The tensors of a .safetensors, .pth or .pt file; pickles only with weights_only. Raises StudyError."""
-    if not path.is_file():
-        raise StudyError(f"{path}: there is no such weights file; put it there or leave the source out of the grid.")
+    wrong = why_no_weights_file(path)
+    if wrong:
+        raise StudyError(wrong)
     try:
         content: dict[Any, Any] = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
-    except (SafetensorError, *_UNREADABLE) as error:
+    except (SafetensorError, *UNREADABLE) as error:
         reason = " ".join(str(error).split())[:160]
         raise StudyError(
             f"{path}: cannot be read as weights ({reason}); allowed are .safetensors, and .pth or .pt files that hold "
-            "a state_dict of plain tensors. Fetch the file anew or convert it."
+            "a state_dict of plain tensors. Fetch the file anew, or bring a whole pickled model with "
+            "`osteogrid weights add`, which reads its tensors only."
         ) from None
     while inner := next((content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)), None):
         content = inner
@@ -142,23 +172,18 @@ def _named(tensors: Tensors, path: Path, backbone: str) -> Tensors:
         taken: dict[str, str] = {}
         first, second = next((taken[new], old) for old, new in names.items() if taken.setdefault(new, old) != old)
         raise StudyError(f"{path}: {first!r} and {second!r} both mean {names[first]!r}; keep one model per file.")
-    if "conv1.bias" in names.values() and backbone.startswith("resnet"):
-        raise StudyError(
-            f"{path}: has 'conv1.bias', as files converted from Keras do; their {backbone} strides elsewhere and would "
-            "compute something else. Use the source's PyTorch file."
-        )
     return {names[name]: tensor for name, tensor in tensors.items()}
 
 
 def _fitting(found: Tensors, live: Tensors, path: Path, backbone: str, first: str) -> tuple[Tensors, tuple[str, ...]]:
-    """The file's tensors in the backbone's shapes and types, and the names whose channels were summed."""
+    """The file's tensors in the backbone's shapes and types, and the names whose channels were summed or spread."""
     handed, reshaped = {}, []
     for name, target in live.items():
         if name not in found:
             continue
         tensor = found[name]
-        if name == first and target.shape[1] == 1 and tensor.ndim == target.ndim and tensor.shape[1] == 3:
-            tensor = tensor.sum(dim=1, keepdim=True)
+        if name == first and (changed := _other_channels(tensor, target)) is not None:
+            tensor = changed
             reshaped.append(name)
         if tensor.shape != target.shape:
             raise StudyError(
@@ -171,17 +196,24 @@ def _fitting(found: Tensors, live: Tensors, path: Path, backbone: str, first: st
     return handed, tuple(reshaped)
 
 
+def _other_channels(tensor: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+    """Kernels that answer a gray image as the file's would, for another number of channels; None if they need not."""
+    if tensor.ndim != 4 or {tensor.shape[1], target.shape[1]} != {1, 3}:
+        return None
+    return tensor.sum(dim=1, keepdim=True) if target.shape[1] == 1 else tensor.repeat(1, 3, 1, 1) / 3
+
+
 def _check_shares(loaded: Loaded, found: Tensors, total: int, path: Path, backbone: str, least: float) -> None:
     if loaded.share < least:
         raise StudyError(
             f"{path}: holds {len(loaded.loaded)} of the {total} tensors of {backbone}, {loaded.share:.0%} where "
-            f"{least:.0%} are needed; missing are {_some(loaded.missing)}, the file has {_some(tuple(found))}. "
+            f"{least:.0%} are needed; missing are {some(loaded.missing)}, the file has {some(tuple(found))}. "
             f"Give a file of {backbone} in timm's, torchvision's or RadImageNet's names."
         )
     if len(loaded.left_over) > (1 - LEAST_SHARE) * len(found):
         raise StudyError(
             f"{path}: {len(loaded.left_over)} of its {len(found)} tensors have no place in {backbone}, such as "
-            f"{_some(loaded.left_over)}; the file is of a larger backbone. Give the file of {backbone}."
+            f"{some(loaded.left_over)}; the file is of a larger backbone. Give the file of {backbone}."
         )
 
 
@@ -191,10 +223,9 @@ def _check_arrival(model: torch.nn.Module, loaded: Loaded, path: Path) -> None:
         raise RuntimeError(f"{path}: the model's tensors differ from the file's after loading.")
 
 
+def _shapes(live: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in live.items() if not name.endswith(COUNTERS)}
+
+
 def _counted(tensors: Tensors) -> int:
     return sum(not name.endswith(COUNTERS) for name in tensors)
-
-
-def _some(names: tuple[str, ...], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(repr(name) for name in names[:most]) + more if names else "nothing"

@@ -6,41 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import timm
 import torch
-import torchvision
 
 from search_spaces.errors import StudyError
-from trainables.weights import Loaded, Tensors, fingerprint, load_backbone, read_weights, write_weights
-
-BACKBONE = "test_resnet"
-
-
-def network(name: str = BACKBONE, seed: int = 0, **options: Any) -> torch.nn.Module:
-    torch.manual_seed(seed)
-    model: torch.nn.Module = timm.create_model(name, pretrained=False, **options)
-    return with_random_statistics(model).eval()
-
-
-def with_random_statistics(model: torch.nn.Module) -> torch.nn.Module:
-    """Fresh batch norms all count from mean 0 and variance 1, so a swapped pair would go unnoticed."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            for tensor in (module.running_mean, module.running_var, module.weight.data, module.bias.data):
-                assert tensor is not None
-                tensor.uniform_(0.5, 1.5)
-    return model
-
-
-def load(model: torch.nn.Module, path: Path, name: str = BACKBONE, **options: Any) -> Loaded:
-    published = dict(model.pretrained_cfg)  # type: ignore[arg-type]
-    names = [key for key in model.state_dict() if not key.startswith(published["classifier"] + ".")]
-    return load_backbone(model, path, backbone=name, names=names, first_conv=published["first_conv"], **options)
-
-
-def saved(path: Path, tensors: Tensors) -> Path:
-    write_weights(path, tensors) if path.suffix == ".safetensors" else torch.save(tensors, path)
-    return path
+from tests.trainables.weights_files import load, network, saved
+from trainables.weights import fingerprint, read_weights
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt"])
@@ -107,13 +77,6 @@ def test_a_single_missing_tensor_is_named_and_refused_where_all_are_needed(tmp_p
     assert load(network(seed=1), path).missing == ("bn1.bias",)
     with pytest.raises(StudyError, match=r"100% are needed; missing are 'bn1\.bias'"):
         load(network(seed=1), path, least=1.0)
-
-
-def test_a_file_under_an_unknown_prefix_is_refused(tmp_path: Path) -> None:
-    source = {f"encoder.{name}": tensor for name, tensor in network().state_dict().items()}
-
-    with pytest.raises(StudyError, match=r"holds 0 of the .* the file has 'encoder\."):
-        load(network(seed=1), saved(tmp_path / "w.safetensors", source))
 
 
 def test_a_refused_file_leaves_the_model_as_it_was(tmp_path: Path) -> None:
@@ -213,62 +176,8 @@ def test_a_fingerprint_sees_names_and_bits_but_not_order_or_memory_format() -> N
     assert fingerprint({"a": tensors["a"] + 1e-6, "b": tensors["b"]}) != fingerprint(tensors)
 
 
-def radimagenet(name: str, folder: Path, **options: Any) -> tuple[torch.nn.Module, Path]:
-    """A torchvision model with random weights, and its children numbered as RadImageNet's files number them."""
-    torch.manual_seed(3)
-    build = getattr(torchvision.models, name)
-    whole = with_random_statistics(build(weights=None, **options)).eval()
-    children = list(whole.children())
-    count = {"resnet50": 8, "densenet121": 1}.get(name, len(children) - 3)
-    numbered = torch.nn.Sequential(*children[:count]).state_dict()
-    return whole, saved(folder / f"{name}.pt", {f"backbone.{key}": tensor for key, tensor in numbered.items()})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "size", "tensors", "options"),
-    [
-        ("resnet50", 64, 318, {}),
-        ("densenet121", 64, 725, {}),
-        ("inception_v3", 96, 564, {"aux_logits": False, "init_weights": False}),
-        ("inception_v3", 96, 564, {"aux_logits": True, "init_weights": False}),
-    ],
-)
-def test_radimagenets_layout_computes_what_torchvision_computes(
-    tmp_path: Path, name: str, size: int, tensors: int, options: dict[str, Any]
-) -> None:
-    theirs, path = radimagenet(name, tmp_path, **options)
-    ours = network(name, num_classes=theirs_classes(theirs))
-
-    loaded = load(ours, path, name, least=1.0)
-
-    ours.get_classifier().load_state_dict(theirs_head(theirs).state_dict())  # type: ignore[operator]
-    image = torch.rand(2, 3, size, size)
-    with torch.inference_mode():
-        assert torch.equal(ours(image), theirs(image))
-    assert len(loaded.loaded) == tensors
-    assert all(left.startswith("AuxLogits.") for left in loaded.left_over)
-
-
-def theirs_head(model: torch.nn.Module) -> torch.nn.Linear:
-    head = model.get_submodule("classifier" if hasattr(model, "classifier") else "fc")
-    assert isinstance(head, torch.nn.Linear)
-    return head
-
-
-def theirs_classes(model: torch.nn.Module) -> int:
-    return theirs_head(model).out_features
-
-
 def test_numbered_names_of_a_backbone_without_a_known_layout_are_refused(tmp_path: Path) -> None:
     numbered = torch.nn.Sequential(*network().children()).state_dict()
 
     with pytest.raises(StudyError, match="holds 0 of the"):
         load(network(seed=1), saved(tmp_path / "w.pt", numbered))
-
-
-def test_the_keras_conversion_of_resnet50_is_refused_and_not_loaded_as_another_network(tmp_path: Path) -> None:
-    path = saved(tmp_path / "w.pt", {"conv1.weight": torch.zeros(64, 3, 7, 7), "conv1.bias": torch.zeros(64)})
-
-    with pytest.raises(StudyError, match="converted from Keras"):
-        load(network("resnet50"), path, "resnet50")
