@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,17 +22,22 @@ ZERO = 1 << 15
 """torch gathers int16 on every device but not uint16: gray values are kept minus this."""
 
 
+LARGEST_SHARE = 0.25
+"""Of a GPU's free memory that pixels may take; the rest is for weights, activations and jobs that share the GPU."""
+
+
 @dataclass(frozen=True)
 class RegionStack:
-    """The surroundings of many regions, resident on one device as one tensor.
+    """The surroundings of many regions as one tensor, on the training device or, where they do not fit, beside it.
 
     `pixels`: int16 (regions, height, width), stored gray value minus ZERO, each cut out of its image, averaged where
     the network's pixels are coarse, and padded with its last row and column. `to_canvas`: float64 (regions, 2, 3),
-    stored pixels -> [-1, 1] of the padded cut.
+    stored pixels -> [-1, 1] of the padded cut. `device` is where inputs are computed.
     """
 
     pixels: torch.Tensor
     to_canvas: Matrices
+    device: torch.device
 
     @classmethod
     def load(cls, regions: pl.DataFrame, read: Read, *, size: int, reach: float = 1.0, device: str = "cpu") -> Self:
@@ -44,52 +49,90 @@ class RegionStack:
         cuts = [_cut(read(*name), square, size, reach) for name, square in zip(names, squares_of(regions), strict=True)]
         height, width = (max(cut.pixels.shape[axis] for cut in cuts) for axis in (0, 1))
         stacked = np.stack([_padded(cut.pixels, height, width) for cut in cuts])
-        # Toggling the highest bit subtracts ZERO.
-        signed = torch.from_numpy((stacked ^ np.uint16(ZERO)).view(np.int16)).to(device)
-        return cls(signed, compose(_onto_canvas(height, width), np.stack([cut.from_stored for cut in cuts])))
+        stacked ^= np.uint16(ZERO)  # toggling the highest bit subtracts ZERO
+        to_canvas = compose(_onto_canvas(height, width), np.stack([cut.from_stored for cut in cuts]))
+        return cls(_placed(torch.from_numpy(stacked.view(np.int16)), torch.device(device)), to_canvas, _indexed(device))
 
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def facts(self) -> dict[str, Any]:
+        """Where the pixels are, for the certificate and the log."""
+        resident = self.pixels.device == self.device
+        megabytes = round(self.pixels.numel() * self.pixels.element_size() / 2**20, 1)
+        return {"where": str(self.device) if resident else "host memory, batch by batch", "megabytes": megabytes}
+
     def grids(self, to_stored: Matrices) -> torch.Tensor:
         """What `sample` needs of matrices from network to stored pixels, one per region: float32 (regions, 2, 3)."""
-        return torch.from_numpy(compose(self.to_canvas, to_stored).astype(np.float32)).to(self.pixels.device)
+        return torch.from_numpy(compose(self.to_canvas, to_stored).astype(np.float32)).to(self.device)
 
     def sample(self, rows: torch.Tensor, grids: torch.Tensor, size: int) -> torch.Tensor:
-        """Inputs (rows, 1, size, size) in [0, 1], bilinear; outside the image its border goes on."""
-        cuts = self.pixels[rows].unsqueeze(1).to(torch.float32)
+        """Inputs (rows, 1, size, size) in [0, 1], bilinear; outside the image its border goes on.
+
+        `rows` lie where `pixels` are, `grids` on `device`.
+        """
+        cuts = self._gathered(rows).unsqueeze(1).to(torch.float32)
         points = F.affine_grid(grids, [len(rows), 1, size, size], align_corners=False)
         values = F.grid_sample(cuts, points, mode="bilinear", padding_mode="border", align_corners=False)
         return values.add_(ZERO).div_(2 * ZERO - 1)
+
+    def _gathered(self, rows: torch.Tensor) -> torch.Tensor:
+        if self.pixels.device == self.device:
+            return self.pixels[rows]
+        # Gathered straight into pinned memory, the copy runs beside what the GPU still computes.
+        batch = torch.empty((len(rows), *self.pixels.shape[1:]), dtype=self.pixels.dtype, pin_memory=True)
+        torch.index_select(self.pixels, 0, rows, out=batch)
+        return batch.to(self.device, non_blocking=True)
+
+
+def fits(needed: int, free: int) -> bool:
+    """Whether so many bytes of pixels may stay on a device with so many free ones."""
+    return needed <= LARGEST_SHARE * free
 
 
 @dataclass(frozen=True)
 class Normalization:
     """How gray values in [0, 1] are brought to the scale a network was made for.
 
-    Without mean and std each input is standardized by its own; with them every input is shifted and scaled alike.
+    Without mean and std each input is standardized by its own; with one of each every input is shifted and scaled
+    alike; with three a gray input becomes three channels, as a color network's photographs had.
     """
 
-    mean: float | None = None
-    std: float | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, given: dict[str, Any] | None) -> Self:
-        """From {"mean": ..., "std": ...} of a source; the channels of a color source are averaged, as gray has one."""
-        if not given or given["mean"] is None:
+    def of(cls, given: Mapping[str, Any] | None, channels: int = 1) -> Self:
+        """From {"mean": ..., "std": ...} of a source; for one channel those of a color source are averaged."""
+        if not given or given["mean"] is None or given["mean"] == ():
             return cls()
-        return cls(float(np.mean(given["mean"])), float(np.mean(given["std"])))
+        mean, std = (tuple(float(value) for value in np.atleast_1d(given[name])) for name in ("mean", "std"))
+        return cls((float(np.mean(mean)),), (float(np.mean(std)),)) if channels == 1 else cls(mean, std)
 
     def facts(self) -> dict[str, Any]:
         """For the certificate."""
-        return {"kind": "per image"} if self.mean is None else {"kind": "fixed", "mean": self.mean, "std": self.std}
+        fixed = {"kind": "fixed", "mean": list(self.mean), "std": list(self.std)}
+        return fixed if self.mean else {"kind": "per image"}
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Normalized inputs of the same shape."""
-        if self.mean is not None and self.std is not None:
-            return (inputs - self.mean) / self.std
+        """Normalized inputs: (n, 1, height, width) -> (n, channels of mean and std or 1, height, width)."""
+        if self.mean:
+            scaled = [(inputs - mean) / std for mean, std in zip(self.mean, self.std, strict=True)]
+            return torch.cat(scaled, dim=1)
         std, mean = torch.std_mean(inputs, dim=(1, 2, 3), keepdim=True)
         return (inputs - mean) / std.clamp_min(1e-4)  # an image of one gray value becomes zero
+
+
+def _placed(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On the device if they fit there, else in host memory."""
+    if device.type == "cuda" and not fits(pixels.numel() * pixels.element_size(), torch.cuda.mem_get_info(device)[0]):
+        return pixels
+    return pixels.to(device)
+
+
+def _indexed(device: str) -> torch.device:
+    """As tensors say it: `cuda` is the current one's number."""
+    return torch.empty(0, device=device).device
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ class Run(Protocol):
     def need(self, key: str) -> Path:
         """The folder of a published job that this one needs."""
 
+    def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the first job that asked for this name made: plain values, the same for all jobs of the run store."""
+
 
 class Task(Protocol):
     """One task family; heavy libraries are imported inside the methods."""

@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import timm
+import torch
+from safetensors.torch import load_file
 
+from tests.trainables.fakes import FakeRun
+from trainables.classification import ClassificationTask
 from trainables.data import JobData
+from trainables.weights import sha256_of, write_weights
 
 SIDE = 48
 BACKBONE = "test_resnet"
@@ -60,12 +66,25 @@ def data(count: int = 24, *, roles: tuple[str, ...] = ("train", "train", "valida
     return JobData(images if labels else images.drop("label"), table, {"a": Store(pixels)})  # type: ignore[dict-item]
 
 
-def fit_job(init: str = "scratch", *, region: str = "box", **changes: Any) -> dict[str, Any]:
+def fit_job(
+    init: str = "scratch", *, region: str = "box", arm: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
     return {
         "key": "fit-key",
+        "name": "a fit",
         "kind": "fit",
         "task": "classification",
-        "arm": {"task": "classification", "region": region, "margin": 0.2, "image_size": 32},
+        "arm": {
+            "task": "classification",
+            "region": region,
+            "margin": 0.2,
+            "image_size": 32,
+            "channels": 1,
+            "batch_size": 32,
+            "accumulate": 1,
+            "fit": {"patience": None},
+            **(arm or {}),
+        },
         "cell": {"id": "classification/x", "backbone": BACKBONE, "pretraining": "none", "init": init},
         "fold": 0,
         "seed": 0,
@@ -79,7 +98,7 @@ def fit_job(init: str = "scratch", *, region: str = "box", **changes: Any) -> di
 
 
 def pretrain_job(**changes: Any) -> dict[str, Any]:
-    corpus = {"name": "chest", "image_size": 32, "epochs": 2}
+    corpus = {"name": "chest", "pretrain": {"image_size": 32, "epochs": 2}}
     job = fit_job(**changes)
     return {**job, "kind": "pretrain", "cell": None, "backbone": BACKBONE, "corpus": corpus, "classes": ["a", "b"]}
 
@@ -90,3 +109,26 @@ def predict_job(**changes: Any) -> dict[str, Any]:
 
 def file_source(path: Path, sha256: str, normalization: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"kind": "file", "path": str(path), "sha256": sha256, "normalization": normalization}
+
+
+def fitted(folder: Path, job: dict[str, Any] | None = None, **options: Any) -> FakeRun:
+    """A fit over the standard images, and all that it said."""
+    run = FakeRun(folder, **options)
+    ClassificationTask().fit(job or fit_job(), data(), run)
+    return run
+
+
+def weights(run: FakeRun) -> dict[str, torch.Tensor]:
+    """What a run published."""
+    return load_file(run.folder / "model.safetensors")
+
+
+def published(folder: Path, backbone: str = BACKBONE, **changes: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """A file as timm publishes it, three channels and an ImageNet head, and the source that names it."""
+    torch.manual_seed(5)
+    state = timm.create_model(backbone, pretrained=False, **changes).state_dict()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{backbone}.safetensors"
+    write_weights(path, state)
+    normalization = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    return state, file_source(path, sha256_of(path), normalization)

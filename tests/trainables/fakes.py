@@ -12,6 +12,8 @@ import polars as pl
 
 from trainables.task import Run, Stop
 
+_SHARED: dict[str, dict[str, Any]] = {}
+
 
 class FakeRun:
     """Implements trainables.task.Run; after the job, `folder` can serve another job as a need.
@@ -70,6 +72,12 @@ class FakeRun:
 
     def need(self, key: str) -> Path:
         return self.needs[key]
+
+    def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """As if all runs of the process had one run store."""
+        if name not in _SHARED:
+            _SHARED[name] = json.loads(json.dumps(make()))
+        return _SHARED[name]
 
     def _checkpoints(self) -> list[Path]:
         return sorted((self.folder / "checkpoint").glob("[0-9]*"))

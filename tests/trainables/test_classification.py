@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 import pytest
-import timm
 import torch
-from safetensors.torch import load_file
 
 from evaluation.tables import PREDICTIONS, check
 from search_spaces.errors import StudyError
-from tests.trainables.classification_jobs import BACKBONE, data, file_source, fit_job, predict_job, pretrain_job
+from tests.trainables.classification_jobs import (
+    data,
+    fit_job,
+    fitted,
+    predict_job,
+    pretrain_job,
+    published,
+    weights,
+)
 from tests.trainables.fakes import FakeRun
 from trainables import TASKS
+from trainables.certificate import CertificateError, verify
 from trainables.classification.checkpoint import Best
 from trainables.classification.model import ModelCard
+from trainables.classification.schedule import Phase
 from trainables.classification.training import Trainer
 from trainables.task import Stop
-from trainables.weights import fingerprint, sha256_of, write_weights
+from trainables.weights import fingerprint
 
 pytestmark = pytest.mark.slow  # networks are trained
 
 task = TASKS["classification"]()
 
 
-def fitted(folder: Path, job: dict[str, Any] | None = None, **options: Any) -> FakeRun:
-    run = FakeRun(folder, **options)
-    task.fit(job or fit_job(), data(), run)
-    return run
+FEW = {"batch_size": 8}
+"""Regions per step, so that even the first epoch has two steps and the schedule is felt."""
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
+    """A fit with the default hyperparameters."""
+    return fitted(tmp_path_factory.mktemp("default"), fit_job(arm=FEW))
 
 
 class Diverge(Protocol):
@@ -41,32 +53,18 @@ class Diverge(Protocol):
 @pytest.fixture
 def diverge(monkeypatch: pytest.MonkeyPatch) -> Diverge:
     """The gradients of one epoch turn the weights into NaN."""
-    honest = Trainer._train_epoch
+    honest = Trainer.train_epoch
 
     def let(*, in_epoch: int) -> None:
-        def dishonest(trainer: Trainer, epoch: int) -> float:
-            loss = honest(trainer, epoch)
+        def dishonest(trainer: Trainer, phase: Phase, optimizer: torch.optim.Optimizer, epoch: int) -> float:
+            loss = honest(trainer, phase, optimizer, epoch)
             if epoch == in_epoch:
                 torch.nn.init.constant_(next(iter(trainer.model.parameters())), torch.nan)
             return loss
 
-        monkeypatch.setattr(Trainer, "_train_epoch", dishonest)
+        monkeypatch.setattr(Trainer, "train_epoch", dishonest)
 
     return let
-
-
-def weights(run: FakeRun) -> dict[str, torch.Tensor]:
-    return load_file(run.folder / "model.safetensors")
-
-
-def published(folder: Path, **changes: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """A file as timm publishes it, three channels and an ImageNet head, and the source that names it."""
-    torch.manual_seed(5)
-    state = timm.create_model(BACKBONE, pretrained=False, **changes).state_dict()
-    path = folder / f"{BACKBONE}.safetensors"
-    write_weights(path, state)
-    normalization = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-    return state, file_source(path, sha256_of(path), normalization)
 
 
 @pytest.mark.parametrize("region", ["box", "image"])
@@ -113,10 +111,24 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(tmp_path: Path) -> Non
     assert first != other
 
 
-@pytest.mark.parametrize(("name", "value"), [("learning_rate", 1e-4), ("weight_decay", 0.1), ("augmentation", 1.0)])
-def test_each_hyperparameter_changes_the_weights(tmp_path: Path, name: str, value: float) -> None:
-    default = fitted(tmp_path / "default")
-    changed = fitted(tmp_path / "changed", fit_job(hyperparameters={name: value}))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("learning_rate", 1e-4),
+        ("weight_decay", 0.1),
+        ("augmentation", 1.0),
+        ("layer_decay", 0.5),
+        ("schedule", "linear"),
+        ("label_smoothing", 0.2),
+        ("ema", "0.9"),
+        ("margin", 0.9),
+        ("image_scale", "0.75"),
+    ],
+)
+def test_each_hyperparameter_changes_the_weights(
+    default: FakeRun, tmp_path: Path, name: str, value: float | str
+) -> None:
+    changed = fitted(tmp_path, fit_job(hyperparameters={name: value}, arm=FEW))
 
     assert fingerprint(weights(changed)) != fingerprint(weights(default))
 
@@ -215,7 +227,11 @@ def test_transfer_from_a_color_file_sums_the_first_layers_channels(tmp_path: Pat
     run = fitted(tmp_path / "run", fit_job("transfer", source=source))
 
     assert run.certificate["tensors_reshaped"] == ["conv1.0.weight"]
-    assert run.certificate["normalization"] == pytest.approx({"kind": "fixed", "mean": 0.449, "std": 0.226})
+    assert run.certificate["normalization"] == {
+        "kind": "fixed",
+        "mean": [pytest.approx(0.449)],
+        "std": [pytest.approx(0.226)],
+    }
 
 
 def test_a_frozen_backbone_keeps_weights_and_batch_norm_while_the_head_learns(tmp_path: Path) -> None:
@@ -231,9 +247,12 @@ def test_a_frozen_backbone_keeps_weights_and_batch_norm_while_the_head_learns(tm
 def test_a_frozen_backbone_that_moves_fails_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, source = published(tmp_path)
     monkeypatch.setattr("trainables.classification.training.start_training", lambda model, frozen: model.train())
+    job = fit_job("frozen", source=source)
 
-    with pytest.raises(RuntimeError, match="frozen backbone test_resnet changed"):
-        fitted(tmp_path / "run", fit_job("frozen", source=source))
+    run = fitted(tmp_path / "run", job)
+
+    with pytest.raises(CertificateError, match="frozen tensors changed in training"):
+        verify(job, run.certificate)
 
 
 def test_a_file_that_was_exchanged_after_planning_is_refused(tmp_path: Path) -> None:

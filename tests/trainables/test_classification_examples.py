@@ -9,7 +9,7 @@ import torch
 from cohorts.regions import region_table
 from tests.trainables.classification_jobs import data
 from trainables.classification.augmentation import Augmentation
-from trainables.classification.examples import Examples, batches
+from trainables.classification.examples import Batches, Examples
 from trainables.classification.model import ModelCard
 from trainables.sampling import Normalization
 
@@ -25,7 +25,7 @@ def test_shuffled_regions_keep_their_squares_and_labels() -> None:
     assert few.labels is not None
     unchanged = torch.cat(list(few.in_order()))
 
-    shuffled = list(few.shuffled(Augmentation.of_strength(0.0), np.random.default_rng(3)))
+    shuffled = list(few.shuffled(Augmentation.of_strength(0.0), np.random.default_rng(3), Batches()))
 
     inputs, labels = (torch.cat(parts) for parts in zip(*shuffled, strict=True))
     order = torch.from_numpy(np.random.default_rng(3).permutation(40))
@@ -37,7 +37,7 @@ def test_augmented_views_differ_from_epoch_to_epoch() -> None:
     few = examples(4)
 
     first, second = (
-        next(few.shuffled(Augmentation.of_strength(1.0), np.random.default_rng(seed)))[0] for seed in (1, 2)
+        next(few.shuffled(Augmentation.of_strength(1.0), np.random.default_rng(seed), Batches()))[0] for seed in (1, 2)
     )
 
     assert not torch.equal(first, second)
@@ -45,4 +45,4 @@ def test_augmented_views_differ_from_epoch_to_epoch() -> None:
 
 @pytest.mark.parametrize(("count", "sizes"), [(2, [2]), (32, [32]), (33, [17, 16]), (65, [22, 22, 21])])
 def test_no_batch_is_left_with_a_single_region(count: int, sizes: list[int]) -> None:
-    assert [len(part) for part in torch.arange(count).tensor_split(batches(count))] == sizes
+    assert [len(part) for part in torch.arange(count).tensor_split(Batches().per_epoch(count))] == sizes

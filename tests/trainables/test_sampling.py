@@ -11,7 +11,7 @@ import torch
 
 from cohorts.regions import compose, crop, flip, rotation, shift_and_scale, squares_of
 from trainables.classification.augmentation import Augmentation, adjust
-from trainables.sampling import Normalization, RegionStack
+from trainables.sampling import Normalization, RegionStack, fits
 
 Image = npt.NDArray[np.uint16]
 
@@ -146,6 +146,30 @@ def test_each_input_is_standardized_by_itself_unless_mean_and_std_are_given() ->
     assert float(itself[0].std()) == pytest.approx(1)
     assert float(itself[2].abs().max()) == 0
     torch.testing.assert_close(given, 2 * inputs - 1)
+
+
+def test_three_means_make_three_channels_of_a_gray_image() -> None:
+    source = {"mean": (0.1, 0.2, 0.3), "std": (0.5, 1.0, 2.0)}
+    gray = torch.full((2, 1, 4, 4), 0.4)
+
+    color, one = (Normalization.of(source, channels)(gray) for channels in (3, 1))
+
+    assert color.shape == (2, 3, 4, 4)
+    torch.testing.assert_close(color[0, :, 0, 0], torch.tensor([0.6, 0.2, 0.05]))
+    torch.testing.assert_close(one, torch.full((2, 1, 4, 4), (0.4 - 0.2) / (3.5 / 3)))
+
+
+def test_a_stack_says_where_its_pixels_are_and_how_many() -> None:
+    image, table = gradient(600, 520), regions((0, 0, 512, 512), (0, 0, 512, 512))
+
+    facts = stack_of(image, table, 512).facts()
+
+    assert facts == {"where": "cpu", "megabytes": pytest.approx(2 * 514 * 514 * 2 / 2**20, abs=0.1)}
+
+
+def test_pixels_stay_on_a_device_of_which_they_take_a_quarter_at_most() -> None:
+    assert fits(needed=25, free=100)
+    assert not fits(needed=26, free=100)
 
 
 def test_gamma_bends_gray_values_and_never_leaves_numbers() -> None:

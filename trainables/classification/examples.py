@@ -1,16 +1,17 @@
-"""Labeled regions, resident on the training device, and their batches."""
+"""Labeled regions, on or beside the training device, and their batches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import polars as pl
 import torch
 
-from cohorts.regions import compose, crop, squares_of
+from cohorts.regions import Matrices, compose, crop, squares_of
 from trainables.classification.augmentation import Augmentation, adjust
 from trainables.classification.model import ModelCard
 from trainables.sampling import RegionStack
@@ -18,9 +19,33 @@ from trainables.sampling import RegionStack
 if TYPE_CHECKING:
     from trainables.data import JobData
 
-LARGEST_BATCH = 32
 AT_ONCE = 64
 """Inputs per forward pass without gradients."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How an epoch is cut into optimizer steps, and a step into parts."""
+
+    size: int = 32
+    """At most so many regions per optimizer step."""
+    parts: int = 1
+    """In which a batch's gradient is gathered."""
+
+    def divided(self, further: int) -> Batches:
+        """Each part in so many smaller ones."""
+        return replace(self, parts=self.parts * further)
+
+    def per_epoch(self, count: int) -> int:
+        """Into how many batches of nearly equal size an epoch is cut.
+
+        A short last batch of one region would leave batch norm without a variance; equal ones never get that small.
+        """
+        return -(-count // self.size)
+
+    def of_step(self, count: int) -> int:
+        """Into how many parts a batch is cut; each holds at least two regions, again for batch norm."""
+        return max(1, min(self.parts, count // 2))
 
 
 @dataclass(frozen=True)
@@ -41,31 +66,33 @@ class Examples:
         return cls(card, regions, stack, labels)
 
     def in_order(self) -> Iterator[torch.Tensor]:
-        """Normalized inputs of the unchanged regions, (up to AT_ONCE, 1, size, size) at a time."""
-        grids = self.stack.grids(crop(squares_of(self.regions)))
-        for rows in torch.split(torch.arange(len(self.stack), device=grids.device), AT_ONCE):
-            yield self.card.normalization(self.stack.sample(rows, grids[rows], self.card.image_size))
+        """Normalized inputs of the unchanged regions, (up to AT_ONCE, channels, size, size) at a time."""
+        grids = self.stack.grids(self._squares)
+        rows = torch.arange(len(self.stack), device=self.stack.pixels.device).split(AT_ONCE)
+        for part, of_part in zip(rows, grids.split(AT_ONCE), strict=True):
+            yield self.card.inputs(self.stack.sample(part, of_part, self.card.image_size))
 
     def shuffled(
-        self, augmentation: Augmentation, random: np.random.Generator
+        self, augmentation: Augmentation, random: np.random.Generator, batches: Batches
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """One epoch of random views: normalized inputs and labels, batch after batch."""
         assert self.labels is not None
-        device = self.stack.pixels.device
-        order = torch.from_numpy(random.permutation(len(self.stack))).to(device)
+        order = torch.from_numpy(random.permutation(len(self.stack)))
         views = augmentation.draw(random, len(self.stack))
-        grids = self.stack.grids(compose(crop(squares_of(self.regions)), views.matrices))
-        gamma = torch.from_numpy(views.gamma.astype(np.float32)).to(device)
-        for rows in order.tensor_split(batches(len(self.stack))):
-            inputs = self.stack.sample(rows, grids[rows], self.card.image_size)
+        # All is brought to the device and into the epoch's order at once: batches are then slices.
+        there = order.to(self.stack.device)
+        grids = self.stack.grids(compose(self._squares, views.matrices))[there]
+        gamma = torch.from_numpy(views.gamma.astype(np.float32)).to(self.stack.device)[there]
+        labels = self.labels[there]
+        count = batches.per_epoch(len(self.stack))
+        parts = (each.tensor_split(count) for each in (order.to(self.stack.pixels.device), grids, gamma, labels))
+        for rows, of_rows, exponents, known in zip(*parts, strict=True):
+            inputs = self.stack.sample(rows, of_rows, self.card.image_size)
             if augmentation.gamma:
-                inputs = adjust(inputs, gamma[rows])
-            yield self.card.normalization(inputs), self.labels[rows]
+                inputs = adjust(inputs, exponents)
+            yield self.card.inputs(inputs), known
 
-
-def batches(count: int) -> int:
-    """Into how many batches of nearly equal size an epoch is cut.
-
-    A short last batch of one region would leave batch norm without a variance; equal ones never get that small.
-    """
-    return -(-count // LARGEST_BATCH)
+    @cached_property
+    def _squares(self) -> Matrices:
+        """The network's coordinates in stored pixels, of each region."""
+        return crop(squares_of(self.regions))

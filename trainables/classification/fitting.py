@@ -8,12 +8,13 @@ import polars as pl
 
 from cohorts.regions import region_table
 from search_spaces.hyperparameters import settings
-from trainables.classification.augmentation import Augmentation
 from trainables.classification.initialization import start
 from trainables.classification.model import ModelCard, write_model
 from trainables.classification.objective import malignancy
+from trainables.classification.recipe import Recipe
 from trainables.classification.seeds import be_deterministic
-from trainables.classification.training import Recipe, Trainer
+from trainables.classification.training import Trainer
+from trainables.memory import with_smaller_parts
 
 if TYPE_CHECKING:
     from trainables.data import JobData
@@ -23,26 +24,25 @@ if TYPE_CHECKING:
 def fit(job: Job, data: JobData, run: Run) -> None:
     """Train on `train`, choose the epoch on `validation`; leaves model, certificate and result."""
     be_deterministic(run.threads)
+    with_smaller_parts(run, lambda parts: _fit(job, data, run, parts))
+
+
+def _fit(job: Job, data: JobData, run: Run, parts: int) -> None:
     began = start(job, run)
+    run.certify(began.facts())
     train, validation = (_regions(began.card, data, role) for role in ("train", "validation"))
-    trainer = Trainer.prepare(began, recipe_of(job), malignancy(train, validation), (train, validation), data, run)
-    run.certify({**began.facts(), **trainer.facts()})
+    chosen = settings("classification", job["hyperparameters"])
+    objective = malignancy(
+        train,
+        validation,
+        class_weighting=chosen["class_weighting"],
+        label_smoothing=chosen["label_smoothing"],
+    )
+    trainer = Trainer.prepare(began, Recipe.of(job, parts), objective, (train, validation), data, run)
     best = trainer.run(run)
-    run.certify(began.finish())
+    run.certify(began.finish(trainer.averaged))
     write_model(run.folder, began.card, began.model.state_dict())
     run.set_result({"value": best.value, "epoch": best.epoch})
-
-
-def recipe_of(job: Job) -> Recipe:
-    """The job's hyperparameters over the defaults of the space; StudyError for names and values outside of it."""
-    chosen = settings("classification", job["hyperparameters"])
-    return Recipe(
-        epochs=job["epochs"],
-        learning_rate=chosen["learning_rate"],
-        weight_decay=chosen["weight_decay"],
-        augmentation=Augmentation.of_strength(chosen["augmentation"]),
-        seeds=(job["seed"], job["fold"]),
-    )
 
 
 def _regions(card: ModelCard, data: JobData, role: str) -> pl.DataFrame:

@@ -10,12 +10,13 @@ from typing import Any, Literal, Self
 import timm
 import torch
 
+from search_spaces.errors import StudyError
 from trainables.sampling import Normalization
 from trainables.weights import Tensors, read_weights, write_weights
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 CHANNELS = 1
-"""Radiographs are gray, so every network reads one channel, whatever its weights were made from."""
+"""Radiographs are gray, so a network reads one channel unless the study says three, whatever its weights were."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ModelCard:
 
     backbone: str
     image_size: int
+    """Pixels on a side; 0: the backbone's own."""
     outputs: int
     """1: a logit for malignancy; n: one logit per class of a corpus; 0: the bare backbone."""
     normalization: Normalization
@@ -39,48 +41,57 @@ class ModelCard:
     def read(cls, folder: Path) -> Self:
         """The card of a published model."""
         values: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        return cls(**{**values, "normalization": Normalization(**values["normalization"])})
+        fixed = {name: tuple(numbers) for name, numbers in values["normalization"].items()}
+        return cls(**{**values, "normalization": Normalization(**fixed)})
+
+    def inputs(self, gray: torch.Tensor) -> torch.Tensor:
+        """What the network reads, of gray values in [0, 1]: (n, 1, size, size) -> (n, in_chans, size, size)."""
+        return self.normalization(gray).expand(-1, self.in_chans, -1, -1)
 
 
 def build(card: ModelCard) -> torch.nn.Module:
-    """The card's network with random weights drawn from torch's current random state."""
-    model: torch.nn.Module = timm.create_model(
-        card.backbone, pretrained=False, num_classes=card.outputs, in_chans=card.in_chans
-    )
+    """The card's network with random weights drawn from torch's current random state.
+
+    Transformers with a fixed grid of positions are built for the card's size; StudyError where timm cannot.
+    """
+    own = own_size(card.backbone)
+    other = {"img_size": card.image_size} if own and card.image_size not in {0, own} else {}
+    try:
+        model: torch.nn.Module = timm.create_model(
+            card.backbone, pretrained=False, num_classes=card.outputs, in_chans=card.in_chans, **other
+        )
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        if not other:
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise StudyError(
+            f"image_size: {card.backbone} cannot be built for {card.image_size} pixels ({reason}); "
+            f"its own size is {own}."
+        ) from None
     return model
 
 
+def own_size(backbone: str) -> int | None:
+    """Pixels on a side of an architecture that is built for one size, None for those that read any."""
+    known = timm.get_pretrained_cfg(backbone)
+    return int(known.input_size[-1]) if known is not None and known.fixed_input_size else None
+
+
 def first_conv(model: torch.nn.Module) -> str:
-    """Name of the layer that reads the image."""
-    return str(_published(model)["first_conv"])
+    """Name of the layer that reads the image; of several the first."""
+    return _names(model, "first_conv")[0]
 
 
 def backbone_names(model: torch.nn.Module) -> list[str]:
     """Names of all tensors, batch-norm statistics too, that are not the classifier's."""
-    classifier = str(_published(model)["classifier"])
-    return [name for name in model.state_dict() if not name.startswith(f"{classifier}.")]
+    heads = tuple(f"{name}." for name in _names(model, "classifier"))
+    return [name for name in model.state_dict() if not name.startswith(heads)]
 
 
 def backbone_tensors(model: torch.nn.Module) -> Tensors:
     """The live tensors of the backbone."""
     state = model.state_dict()
     return {name: state[name] for name in backbone_names(model)}
-
-
-def freeze_backbone(model: torch.nn.Module) -> None:
-    """Leave only the classifier trainable; nothing before it is then recorded for the backward pass."""
-    names = set(backbone_names(model))
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name not in names)
-
-
-def start_training(model: torch.nn.Module, *, frozen: bool) -> None:
-    """Training mode; a frozen backbone stays in evaluation mode, because batch norm would go on learning."""
-    if frozen:
-        model.eval()
-        model.get_submodule(str(_published(model)["classifier"])).train()
-    else:
-        model.train()
 
 
 def write_model(folder: Path, card: ModelCard, tensors: Tensors) -> None:
@@ -97,7 +108,8 @@ def read_model(folder: Path, device: str) -> tuple[torch.nn.Module, ModelCard]:
     return model.to(device).eval(), card
 
 
-def _published(model: torch.nn.Module) -> dict[str, Any]:
-    """What timm knows about the architecture: the names of its first and its last layer, among others."""
+def _names(model: torch.nn.Module, layer: str) -> tuple[str, ...]:
+    """What timm calls the first layer or the classifier of an architecture; distilled ones have two heads."""
     known: Any = model.pretrained_cfg
-    return dict(known)
+    names = dict(known)[layer]
+    return (names,) if isinstance(names, str) else tuple(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,17 +40,24 @@ class Malignancy:
     """One logit per region; an image's is the highest of its regions."""
 
     positive_weight: float
-    """How much more a positive region counts, so that both classes weigh the same in training."""
+    """How much more a positive region counts in training, where the classes are unequal."""
+    label_smoothing: float = 0.0
+    """Labels are moved so far towards one half: by this for both classes together (Szegedy et al., 2016)."""
     name: str = "auc"
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Binary cross entropy with the positive class weighted."""
-        weight = logits.new_tensor(self.positive_weight)
-        return F.binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype), pos_weight=weight)
+        targets = labels.to(logits.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        weight = logits.new_full((), self.positive_weight)  # filled on the device: nothing waits for a copy
+        return F.binary_cross_entropy_with_logits(logits[:, 0], targets, pos_weight=weight)
 
     def facts(self) -> dict[str, Any]:
         """For the certificate."""
-        return {"loss": "binary cross entropy", "positive_weight": self.positive_weight}
+        return {
+            "loss": "binary cross entropy",
+            "positive_weight": self.positive_weight,
+            "label_smoothing": self.label_smoothing,
+        }
 
     def value(self, logits: Logits, regions: pl.DataFrame) -> float:
         """AUC over images."""
@@ -77,7 +85,17 @@ class Classes:
         return float(np.mean(logits.argmax(axis=1) == regions["label"].to_numpy()))
 
 
-def malignancy(train: pl.DataFrame, validation: pl.DataFrame) -> Malignancy:
+WEIGHTS: dict[str, Callable[[float], float]] = {
+    "balanced": lambda ratio: ratio,
+    "square_root": lambda ratio: ratio**0.5,
+    "none": lambda ratio: 1.0,
+}
+"""Class weighting -> weight of a positive region, of how many negative ones there are for each."""
+
+
+def malignancy(
+    train: pl.DataFrame, validation: pl.DataFrame, *, class_weighting: str = "balanced", label_smoothing: float = 0.0
+) -> Malignancy:
     """Weighted by the training regions; raises StudyError unless both classes occur in both parts."""
     for role, regions in (("train", train), ("validation", validation)):
         positives, total = int((regions["label"] == 1).sum()), regions.height
@@ -87,4 +105,4 @@ def malignancy(train: pl.DataFrame, validation: pl.DataFrame) -> Malignancy:
                 "there. Use fewer folds, a smaller reserve, or other labels."
             )
     positives = int((train["label"] == 1).sum())
-    return Malignancy(positive_weight=(train.height - positives) / positives)
+    return Malignancy(WEIGHTS[class_weighting]((train.height - positives) / positives), label_smoothing)

@@ -11,8 +11,8 @@ from scipy.special import expit
 from cohorts.regions import region_table
 from trainables.classification.examples import Examples
 from trainables.classification.model import read_model
+from trainables.classification.scoring import logits_of
 from trainables.classification.seeds import be_deterministic
-from trainables.classification.training import logits_of
 
 if TYPE_CHECKING:
     from trainables.data import JobData

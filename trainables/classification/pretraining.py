@@ -9,12 +9,13 @@ import polars as pl
 
 from cohorts.regions import region_table
 from search_spaces.errors import StudyError
-from trainables.classification.fitting import recipe_of
 from trainables.classification.initialization import from_scratch
 from trainables.classification.model import ModelCard, backbone_tensors, write_model
 from trainables.classification.objective import Classes
+from trainables.classification.recipe import Recipe
 from trainables.classification.seeds import be_deterministic, random_numbers
 from trainables.classification.training import Trainer
+from trainables.memory import with_smaller_parts
 from trainables.sampling import Normalization
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ HELD_OUT = 0.1
 def pretrain(job: Job, data: JobData, run: Run) -> None:
     """Learn a corpus's classes from whole images; leaves the backbone without its head, certificate and result."""
     be_deterministic(run.threads)
+    with_smaller_parts(run, lambda parts: _pretrain(job, data, run, parts))
+
+
+def _pretrain(job: Job, data: JobData, run: Run, parts: int) -> None:
     began = from_scratch(_card(job), job, run)
-    trainer = Trainer.prepare(began, recipe_of(job), Classes(), _halves(job, data), data, run)
-    run.certify({**began.facts(), **trainer.facts()})
+    run.certify(began.facts())
+    trainer = Trainer.prepare(began, Recipe.of(job, parts), Classes(), _halves(job, data), data, run)
     best = trainer.run(run)
-    run.certify(began.finish())
+    run.certify(began.finish(trainer.averaged))
     write_model(run.folder, replace(began.card, outputs=0), backbone_tensors(began.model))
     run.set_result({"value": best.value, "epoch": best.epoch})
 
@@ -45,6 +50,7 @@ def _card(job: Job) -> ModelCard:
         normalization=Normalization(),
         region="image",
         margin=0.0,
+        in_chans=job["arm"]["channels"],
     )
 
 
