@@ -48,10 +48,11 @@ def data(count: int = 18, *, corpus: bool = False, labels: bool = True, seed: in
 def fit_job(init: str = "scratch", **changes: Any) -> dict[str, Any]:
     return {
         "key": "fit-key",
+        "name": "detection/x-f0-s0",
         "kind": "fit",
         "task": "detection",
-        "arm": {"task": "detection", "negatives": "background", "image_size": SIDE},
-        "cell": {"id": "detection/x", "backbone": BACKBONE, "pretraining": "none", "init": init},
+        "arm": arm(),
+        "cell": cell(init=init),
         "fold": 0,
         "seed": 0,
         "epochs": 1,
@@ -63,12 +64,21 @@ def fit_job(init: str = "scratch", **changes: Any) -> dict[str, Any]:
     }
 
 
+def arm(**changes: Any) -> dict[str, Any]:
+    basics = {"task": "detection", "negatives": "background", "image_size": SIDE, "batch_size": 16, "score": "max"}
+    return {**basics, "fit": {"epochs": 1, "seeds": [0], "patience": None}, **changes}
+
+
+def cell(backbone: str = BACKBONE, init: str = "scratch") -> dict[str, Any]:
+    return {"id": "detection/x", "backbone": backbone, "pretraining": "none", "init": init}
+
+
 def two_classes() -> dict[str, Any]:
-    return {"task": "detection", "negatives": "class", "image_size": SIDE}
+    return arm(negatives="class")
 
 
 def pretrain_job(**changes: Any) -> dict[str, Any]:
-    corpus = {"name": "chest", "image_size": 50, "epochs": 1}
+    corpus = {"name": "chest", "pretrain": {"image_size": 50, "epochs": 1}}
     job = {**fit_job(), "kind": "pretrain", "cell": None, "backbone": BACKBONE, "corpus": corpus, "classes": ["a", "b"]}
     return {**job, **changes}
 

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from tests.trainables.fakes import FakeRun
 from trainables.data import JobData
 from trainables.detection import DetectionTask
 from trainables.task import Stop
+from trainables.weights import sha256_of
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +32,13 @@ def weights(run: FakeRun) -> dict[str, np.ndarray[Any, Any]]:
 def equal(first: FakeRun, second: FakeRun) -> bool:
     ours, theirs = weights(first), weights(second)
     return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def last_state(run: FakeRun) -> str:
+    """Of weights, averages and the optimizer's moments at the end; the best epoch may lie before a kill."""
+    newest = run.newest_checkpoint()
+    assert newest is not None
+    return sha256_of(newest / "state.safetensors")
 
 
 def fitted(folder: Path, job: dict[str, Any], films: JobData | None = None, **options: Any) -> FakeRun:
@@ -102,6 +107,7 @@ def test_a_killed_job_goes_on_to_the_same_weights_and_certificate(scratch, tmp_p
 
     assert [epoch for epoch, _ in resumed.reports] == [2]
     assert equal(scratch, resumed)
+    assert last_state(resumed) == last_state(scratch)
     assert resumed.result == scratch.result
     assert resumed.certificate == scratch.certificate
 
@@ -217,33 +223,3 @@ def test_prediction_repeats_the_validation_scores_of_the_best_epoch(scratch, pre
     scored = validation.join(predicted.tables["predictions"], on="image")
 
     assert placements(scored["label"], scored["score"]).auc == pytest.approx(scratch.result["value"])
-
-
-def test_bright_squares_are_learned_within_a_few_epochs(tmp_path):
-    run = fitted(tmp_path, fit_job(epochs=6), data(40))
-
-    assert run.result["value"] > 0.8
-
-
-def test_training_opens_no_connection_and_leaves_nothing_beside_its_folder(tmp_path):
-    program = (
-        "import sys\n"
-        "def guard(event, arguments):\n"
-        "    if event.startswith('socket.') and event != 'socket.__new__': raise SystemExit(f'{event} {arguments}')\n"
-        "sys.addaudithook(guard)\n"
-        "from pathlib import Path\n"
-        "from tests.trainables.detection_jobs import data, fit_job\n"
-        "from tests.trainables.fakes import FakeRun\n"
-        "from trainables.detection import DetectionTask\n"
-        "DetectionTask().fit(fit_job(), data(12), FakeRun(Path('out')))\n"
-        "assert 'mlflow' not in sys.modules and 'ray' not in sys.modules\n"
-    )
-    root = Path(__file__).resolve().parents[2]
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
-    environment = {**kept, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -16,10 +16,11 @@ pytestmark = pytest.mark.slow
 
 import_ultralytics()
 
+from trainables.detection.arguments import augmentation  # noqa: E402
 from trainables.detection.dataset import FilmDataset, films  # noqa: E402
 from trainables.detection.network import build, read_source, transfer  # noqa: E402
 from trainables.detection.prediction import _in_stored_pixels  # noqa: E402
-from trainables.detection.recipe import fitting_batch, seed_of  # noqa: E402
+from trainables.detection.recipe import fitting_batch, scaled, seed_of  # noqa: E402
 
 
 def one_film(height: int, width: int, box: tuple[float, float, float, float]) -> JobData:
@@ -75,8 +76,38 @@ def test_boxes_of_other_lesions_are_a_class_or_nothing():
     assert [film.classes.tolist() for film in as_background] == [[0], [], [0], []]
 
 
-def test_small_cohorts_get_small_batches():
+def test_without_strength_and_mosaics_a_training_film_is_the_film_itself():
+    from ultralytics.cfg import get_cfg
+
+    job_data = one_film(100, 50, (10, 20, 30, 60))  # an odd border would lie half a pixel elsewhere
+    settings = get_cfg(overrides={**augmentation(0.0), "mosaic": 0.0})
+    options = {"data": {"names": {0: "target"}, "channels": 3}, "imgsz": 64, "hyp": settings, "augment": True}
+    plain = item(job_data, 64)
+
+    for _ in range(5):
+        shown = FilmDataset(films(job_data), job_data.pixels, **options)[0]
+        assert shown["img"].equal(plain["img"])
+        assert shown["bboxes"].tolist() == [pytest.approx(box, abs=1e-6) for box in plain["bboxes"].tolist()]
+
+
+def test_strength_leads_from_nothing_over_the_usual_movements_to_twice_as_much():
+    moved = ("hsv_v", "degrees", "translate", "scale", "fliplr")
+
+    assert [augmentation(0.0)[name] for name in moved] == [0, 0, 0, 0, 0]
+    assert [augmentation(0.5)[name] for name in moved] == [0.4, 10, 0.1, 0.5, 0.5]
+    assert [augmentation(1.0)[name] for name in moved] == [0.8, 20, 0.2, 0.75, 0.5]
+
+
+def test_small_cohorts_get_small_batches_and_no_batch_is_larger_than_asked_for():
     assert [fitting_batch(images) for images in (10, 60, 128, 5000)] == [4, 7, 16, 16]
+    assert [fitting_batch(images, 64) for images in (10, 60, 128, 5000)] == [4, 7, 16, 64]
+    assert fitting_batch(5000, 2) == fitting_batch(10, 2) == 2
+
+
+def test_a_scaled_input_is_the_nearest_multiple_of_32():
+    assert [scaled(640, scale) for scale in (0.75, 1, 1.25)] == [480, 640, 800]
+    assert [scaled(96, scale) for scale in (0.75, 1, 1.25)] == [64, 96, 128]
+    assert scaled(32, 0.25) == 32
 
 
 def test_seeds_follow_from_seed_and_fold():
@@ -89,7 +120,7 @@ def test_a_whole_model_file_of_ultralytics_is_read_without_running_its_code(tmp_
     model = build(BACKBONE, 80, seed=1)
     torch.save({"model": model, "ema": None, "train_args": {}}, tmp_path / "yolov5nu.pt")
 
-    loaded = transfer(build(BACKBONE, 1, seed=2), read_source(tmp_path / "yolov5nu.pt"), tmp_path)
+    loaded = transfer(build(BACKBONE, 1, seed=2), read_source(tmp_path / "yolov5nu.pt"), tmp_path, "transfer")
 
     assert loaded.share == 1
     assert all(name.startswith("model.24.") for name in loaded.missing)

@@ -1,4 +1,4 @@
-"""Detection: a YOLO detector per replicate, its boxes, and the highest confidence as the score of an image."""
+"""Detection: a YOLO detector per replicate, its boxes, and one score per image made of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class DetectionTask:
-    """YOLO detectors of Ultralytics, offline; yolov5n … yolov5x are its anchor-free YOLOv5u."""
+    """YOLO detectors of Ultralytics, offline; yolov5n … yolov5x are its anchor-free YOLOv5u.
+
+    RT-DETR is left out: Ultralytics gives it a data set, a trainer, a loss by matching and a validator of its own and
+    scores it without suppression, and its sampling on a GPU has no deterministic backward pass.
+    """
 
     def features(self, job: Job, data: JobData, run: Run) -> None:
         """There is no such job."""

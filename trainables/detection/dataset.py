@@ -39,6 +39,17 @@ class Film:
         return bool((self.classes == TARGET).any())
 
 
+@dataclass(frozen=True)
+class TrainingFilms:
+    """What a detector is trained on, what its epochs are judged on, and where the pixels are."""
+
+    train: list[Film]
+    validation: list[Film]
+    """May be empty: then the last epoch is the best."""
+    read: Callable[[str, str], Pixels]
+    """(center, image) -> stored pixels, uint16 (height, width)."""
+
+
 def films(data: JobData, roles: Sequence[str] | None = None, negatives: str = "background") -> list[Film]:
     """The images in some roles (all if None), in the table's order.
 

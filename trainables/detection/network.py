@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,9 +11,12 @@ from ultralytics.nn.modules.head import Detect, v10Detect
 from ultralytics.nn.tasks import DetectionModel, torch_safe_load, yaml_model_load
 
 from search_spaces.errors import StudyError
+from trainables.detection.card import DetectorCard
+from trainables.detection.phases import frozen_layers
+from trainables.detection.stages import backbone_layers, in_layers
 from trainables.weights import COUNTERS, LEAST_SHARE, Loaded, Tensors, fingerprint, read_weights, write_weights
 
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+WEIGHTS = "model.safetensors"
 
 
 def build(backbone: str, classes: int, seed: int) -> DetectionModel:
@@ -37,32 +39,22 @@ def build(backbone: str, classes: int, seed: int) -> DetectionModel:
     return model
 
 
-def backbone_layers(model: DetectionModel) -> int:
-    """How many of the first layers are the backbone; the rest are neck and head."""
-    return len(model.yaml["backbone"])
-
-
-def in_layers(name: str, first: int) -> bool:
-    """Whether a tensor lies in one of the first so many layers; names look like model.7.conv.weight."""
-    return int(name.split(".")[1]) < first
-
-
-def transfer(model: DetectionModel, source: Tensors, where: Path, least: float = LEAST_SHARE) -> Loaded:
+def transfer(model: DetectionModel, source: Tensors, where: Path, init: str) -> Loaded:
     """Copy a source's tensors into a detector by name and shape; nothing is bent to fit.
 
     The head comes along only if all of it fits, so with another number of classes it is new. StudyError if less than
-    `least` of the backbone's tensors fit: such a cell would be called transfer and be scratch.
+    LEAST_SHARE of the backbone's tensors fit, because such a cell would be called transfer and be scratch, or if a
+    layer that `init` freezes lacks one, because it would stay random for good.
     """
+    frozen = frozen_layers(init, model)
     own = model.state_dict()
     fits = [name for name, tensor in own.items() if name in source and source[name].shape == tensor.shape]
     head = {name for name in own if not in_layers(name, len(model.model) - 1)}
     taken = fits if head <= set(fits) else [name for name in fits if name not in head]
-    share = _share(model, taken)
-    if share < least:
-        raise StudyError(
-            f"{where}: {share:.0%} of the backbone's tensors fit {model.yaml['yaml_file']} by name and shape, "
-            f"{least:.0%} must; the file holds another architecture, so bring the matching one."
-        )
+    share = _share(model, taken, backbone_layers(model))
+    _check_share(model, share, LEAST_SHARE, "backbone", where)
+    if frozen:
+        _check_share(model, _share(model, taken, frozen), 1.0, "frozen part", where)
     handed = {name: source[name].to(own[name].dtype) for name in taken}
     broken = [name for name, tensor in handed.items() if not bool(torch.isfinite(tensor).all())]
     if broken:
@@ -78,11 +70,19 @@ def transfer(model: DetectionModel, source: Tensors, where: Path, least: float =
     )
 
 
-def _share(model: DetectionModel, taken: Iterable[str]) -> float:
-    """Of the backbone's tensors, batch norm's counters aside."""
-    layers, found = backbone_layers(model), set(taken)
-    names = [name for name in model.state_dict() if in_layers(name, layers) and not name.endswith(COUNTERS)]
+def _share(model: DetectionModel, taken: Iterable[str], first: int) -> float:
+    """Of the tensors of the first so many layers, batch norm's counters aside."""
+    names = [name for name in model.state_dict() if in_layers(name, first) and not name.endswith(COUNTERS)]
+    found = set(taken)
     return sum(name in found for name in names) / len(names)
+
+
+def _check_share(model: DetectionModel, share: float, least: float, part: str, where: Path) -> None:
+    if share < least:
+        raise StudyError(
+            f"{where}: {share:.0%} of the {part}'s tensors fit {model.yaml['yaml_file']} by name and shape, "
+            f"{least:.0%} must; the file holds another architecture, so bring the matching one."
+        )
 
 
 def read_source(path: Path) -> Tensors:
@@ -105,17 +105,16 @@ def read_source(path: Path) -> Tensors:
     return read_weights(path)
 
 
-def write_model(folder: Path, model: DetectionModel, tensors: Tensors, image_size: int, names: Iterable[str]) -> None:
+def write_model(folder: Path, card: DetectorCard, tensors: Tensors) -> None:
     """Leave model.safetensors (fp32) and model.json, from which `read_model` builds the detector anew."""
     write_weights(folder / WEIGHTS, tensors)
-    description = {"architecture": model.yaml, "names": list(names), "image_size": image_size}
-    (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+    card.write(folder)
 
 
-def read_model(folder: Path, device: str) -> tuple[DetectionModel, int]:
-    """A published detector in eval mode on a device, and the side of its square input in pixels."""
-    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    model = DetectionModel(description["architecture"], ch=3, nc=len(description["names"]), verbose=False)
+def read_model(folder: Path, device: str) -> tuple[DetectionModel, DetectorCard]:
+    """A published detector in eval mode on a device, and what is to be known to use it."""
+    card = DetectorCard.read(folder)
+    model = DetectionModel(dict(card.architecture), ch=3, nc=len(card.names), verbose=False)
     model.load_state_dict(read_weights(folder / WEIGHTS), strict=True)
     model.end2end = False  # of detectors with two heads, validation judged the one whose boxes are suppressed after
-    return model.to(device).eval(), int(description["image_size"])
+    return model.to(device).eval(), card

@@ -13,7 +13,8 @@ from ultralytics.nn.tasks import DetectionModel
 from trainables.data import JobData
 from trainables.detection.dataset import FilmDataset, films
 from trainables.detection.network import read_model
-from trainables.detection.validation import image_score, suppress
+from trainables.detection.scores import image_score
+from trainables.detection.validation import suppress
 from trainables.task import Job, Run
 
 BATCH = 16
@@ -43,16 +44,17 @@ _DETECTIONS = {
 def predict(job: Job, data: JobData, run: Run) -> None:
     """Write `predictions` (one score per image, region -1) and `detections` (boxes in stored pixels) of all images.
 
-    The score is the highest confidence of the target class, 0 where no box of it reaches the floor; a detector has no
-    logit.
+    The score is made of the boxes as the model's card says, 0 where no box of the target class reaches the floor; a
+    detector has no logit.
     """
     torch.set_num_threads(run.threads)
-    model, image_size = read_model(run.need(job["needs"]["fit"]), run.device)
+    model, card = read_model(run.need(job["needs"]["fit"]), run.device)
     predictions: list[dict[str, Any]] = []
     detections: list[dict[str, Any]] = []
-    for row, found in zip(data.images.iter_rows(named=True), _detect(model, image_size, data, run.device), strict=True):
+    everything = _detect(model, card.image_size, data, run.device)
+    for row, found in zip(data.images.iter_rows(named=True), everything, strict=True):
         who = {name: row[name] for name in ("center", "patient", "image", "role")} | {"variant": ORIGINAL}
-        score = image_score(found[:, 4], found[:, 5])
+        score = image_score(found[:, 4], found[:, 5], card.score)
         predictions.append({**who, "region": -1, "score": score, "logit": None})
         detections.extend({**who, **box} for box in _boxes(found, row["height"], row["width"]))
     run.write_table("predictions", pl.DataFrame(predictions, schema=_PREDICTIONS))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -40,16 +39,10 @@ def import_ultralytics() -> None:
 
 
 def _settings_folder() -> Path:
-    """The user's folder for Ultralytics' settings, with the font that it would otherwise download."""
-    import matplotlib
-
+    """The user's folder for Ultralytics' settings."""
     root = Path(tempfile.gettempdir()) / f"osteogrid-ultralytics-{os.getuid()}"
-    font = root / "Ultralytics" / "Arial.ttf"
-    font.parent.mkdir(parents=True, exist_ok=True)
+    root.mkdir(exist_ok=True)
     if root.stat().st_uid != os.getuid():
         raise RuntimeError(f"{root} belongs to another user; remove it, or set TMPDIR to a folder of your own")
-    if not font.exists():
-        font.unlink(missing_ok=True)  # a link into an environment that is gone
-        with suppress(FileExistsError):
-            font.symlink_to(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+    os.environ.setdefault("MPLCONFIGDIR", str(root / "matplotlib"))  # otherwise it makes folders in the user's home
     return root

@@ -1,34 +1,72 @@
-"""How a detector is trained: the few choices a study makes, and all the others, written out for Ultralytics."""
+"""How a detector is trained: the choices that a study makes."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from search_spaces.hyperparameters import settings
+from search_spaces.initialization import SCRATCH
+from trainables.detection.scores import Score, score_named
 from trainables.task import Job
 
 MAX_SEED = 2**31 - 1
-WARMUP = 0.1
-"""Share of all epochs during which the learning rate rises from zero."""
+BATCH = 16
+"""Images per step where an arm has no say: in pretraining, which several arms may share."""
+LEAST_BATCH = 4
+STEPS = 8
+"""Steps per epoch below which batches are made smaller: few steps teach batch norm little."""
+GRID = 32
+"""Input pixels per cell of a detector's coarsest grid; an input's side is a multiple of it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """One training, complete."""
 
+    init: str
     backbone: str
     image_size: int
     epochs: int
+    """Over which the schedule runs."""
+    until: int
+    """Epoch at which this attempt ends; less than `epochs` at a rung of tuning."""
+    patience: int | None
+    """Epochs without a better one after which training ends."""
     seed: int
     classes: tuple[str, ...]
     batch_size: int
+    score: Score
     learning_rate: float
     weight_decay: float
+    layer_decay: float
+    schedule: str
+    augmentation: float
+    """Strength, 0 to 1."""
     mosaic: float
     """Share of training images that are put together from four."""
-    frozen: bool = False
+
+
+def recipe_of(job: Job, images: int, classes: tuple[str, ...]) -> Recipe:
+    """The recipe of a job that trains on so many images; StudyError for hyperparameters outside the space."""
+    chosen = settings("detection", job["hyperparameters"])
+    scale = float(chosen.pop("image_scale"))
+    is_pretraining = job["kind"] == "pretrain"
+    arm = {} if is_pretraining else job["arm"]
+    return Recipe(
+        init=SCRATCH if is_pretraining else job["cell"]["init"],
+        backbone=backbone(job),
+        image_size=_pretraining_size(job) if is_pretraining else scaled(arm["image_size"], scale),
+        epochs=job["epochs"],
+        until=job["until"] if "until" in job else job["epochs"],
+        patience=arm["fit"]["patience"] if job["kind"] == "fit" else None,
+        seed=seed_of(job["seed"], job["fold"]),
+        classes=classes,
+        batch_size=fitting_batch(images, arm.get("batch_size", BATCH)),
+        score=score_named(arm.get("score", "max")),
+        **chosen,
+    )
 
 
 def backbone(job: Job) -> str:
@@ -42,62 +80,17 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") % MAX_SEED
 
 
-def fitting_batch(images: int) -> int:
-    """16, or less where that leaves under eight steps per epoch: few steps teach batch norm little."""
-    return max(4, min(16, images // 8))
+def fitting_batch(images: int, most: int = BATCH) -> int:
+    """The batch size asked for, or less where that leaves under eight steps per epoch."""
+    return min(most, max(LEAST_BATCH, images // STEPS))
 
 
-def arguments(recipe: Recipe, folder: Path, device: str, backbone_layers: int, amp: str | bool) -> dict[str, Any]:
-    """The recipe in Ultralytics' words; every default of theirs that matters is stated."""
-    return {
-        "mode": "train",
-        "task": "detect",
-        "model": f"{recipe.backbone}.yaml",
-        "pretrained": False,
-        "data": "pixel store",
-        "save_dir": str(folder),
-        "device": device.removeprefix("cuda:"),
-        "workers": 0,
-        "amp": amp,
-        "seed": recipe.seed,
-        "deterministic": True,
-        "imgsz": recipe.image_size,
-        "epochs": recipe.epochs,
-        "batch": recipe.batch_size,
-        # Without this, gradients of 64 images are gathered before a step, and a small cohort hardly makes any.
-        "nbs": recipe.batch_size,
-        # "auto" would ignore the study's learning rate. SGD needs about twice the epochs on a few dozen films.
-        "optimizer": "AdamW",
-        "lr0": recipe.learning_rate,
-        "lrf": 0.01,
-        "momentum": 0.9,
-        "weight_decay": recipe.weight_decay,
-        "warmup_epochs": WARMUP * recipe.epochs,
-        "warmup_bias_lr": 0.0,
-        "patience": 0,
-        "freeze": backbone_layers if recipe.frozen else None,
-        "plots": False,
-        "val": True,
-        "verbose": False,
-        **_augmentation(recipe),
-    }
+def scaled(side: int, scale: float) -> int:
+    """A share of an input's side, as the nearest multiple of 32."""
+    return max(1, round(side * scale / GRID)) * GRID
 
 
-def _augmentation(recipe: Recipe) -> dict[str, Any]:
-    """Radiographs have no hue and no saturation; a limb may be left or right, but not upside down."""
-    return {
-        "hsv_h": 0.0,
-        "hsv_s": 0.0,
-        "hsv_v": 0.4,
-        "degrees": 10.0,
-        "translate": 0.1,
-        "scale": 0.5,
-        "fliplr": 0.5,
-        "flipud": 0.0,
-        "mosaic": recipe.mosaic,
-        "mixup": 0.0,
-        "cutmix": 0.0,
-        "copy_paste": 0.0,
-        # Ultralytics would switch mosaics off when a resumed run passes a certain epoch; ours stay as they are.
-        "close_mosaic": 0,
-    }
+def _pretraining_size(job: Job) -> int:
+    """The next input size that the detector's coarsest grid divides."""
+    side: int = job["corpus"]["pretrain"]["image_size"]
+    return math.ceil(side / GRID) * GRID

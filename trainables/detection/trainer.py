@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -16,49 +15,65 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
 from trainables.detection import checkpoint
-from trainables.detection.certificate import start_facts
-from trainables.detection.dataset import Film, FilmDataset, Pixels
-from trainables.detection.network import backbone_layers, in_layers
-from trainables.detection.recipe import Recipe, arguments, seed_of
+from trainables.detection.arguments import arguments
+from trainables.detection.best import Best
+from trainables.detection.certificate import backbone_print, live_facts
+from trainables.detection.dataset import FilmDataset, TrainingFilms
+from trainables.detection.phases import Phase
+from trainables.detection.recipe import Recipe, seed_of
+from trainables.detection.stages import decay_by_depth
 from trainables.detection.validation import FilmValidator
 from trainables.task import Run
-from trainables.weights import Tensors, fingerprint
-
-Rank = tuple[float, float]
-"""How an epoch is ranked: image AUC (-1 where undefined), then mAP at IoU 0.5."""
 
 
 class FilmTrainer(DetectionTrainer):
-    """Trains a detector on some films and judges every epoch on others.
+    """Trains a detector through one phase and judges every epoch on other films.
 
     Every epoch draws its random numbers from (seed, epoch) alone, so a run that goes on from a checkpoint sees what
-    the undisturbed run would have seen. Without validation films the last epoch is the best.
+    the undisturbed run would have seen. Without validation films the last epoch is the best. A batch goes through the
+    network in `parts`, whose gradients are added before the step.
     """
 
     amp: bool
+    epoch: int
+    start_epoch: int
+    """Both counted from 0 within the phase."""
 
     def __init__(
         self,
         recipe: Recipe,
+        phase: Phase,
         model: DetectionModel,
-        parts: tuple[Sequence[Film], Sequence[Film]],
-        read: Callable[[str, str], Pixels],
+        films: TrainingFilms,
         run: Run,
+        *,
+        parts: int = 1,
+        newest: Path | None = None,
+        best: Best | None = None,
     ) -> None:
-        self.recipe, self.read, self.run = recipe, read, run
-        self.films = dict(zip(("train", "val"), parts, strict=True))
-        self.kept: Tensors = {}
-        self.kept_rank: Rank | None = None
-        self.kept_epoch = 0
+        self.recipe, self.phase, self.films, self.run = recipe, phase, films, run
+        self.parts, self.newest, self.best_so_far = parts, newest, best
+        self.diverged = False
+        batch = max(1, recipe.batch_size // parts)
         folder = run.folder.resolve() / "ultralytics"
-        options = arguments(recipe, folder, run.device, backbone_layers(model), _precision(run.device))
-        super().__init__(overrides=options)
+        super().__init__(overrides=arguments(recipe, phase, batch, folder, run.device, _precision(run.device)))
         # Only what is below listens: Ultralytics' own callbacks are for loggers and its web platform.
         self.callbacks = defaultdict(list, on_train_epoch_start=[FilmTrainer.begin_epoch])
-        self.model = model
-        _shorten_memory(model, math.ceil(len(parts[0]) / recipe.batch_size))
+        self.model = model.requires_grad_(True)
+        model.criterion = None  # of the phase before, if there was one; the average would copy it
+        _shorten_memory(model, math.ceil(len(films.train) / batch))
         # Choosing a device sets torch to a thread count of Ultralytics' own.
         torch.set_num_threads(run.threads)
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs behind the training, counted over all phases, at the end of the current one."""
+        return self.phase.first + self.epoch + 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps, the last of them perhaps of a smaller batch."""
+        return math.ceil(len(self.train_loader) / self.parts)
 
     def get_dataset(self) -> dict[str, Any]:
         """Class names and the two parts; there is no data file."""
@@ -67,37 +82,60 @@ class FilmTrainer(DetectionTrainer):
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> FilmDataset:
         """The films of one part; whole squares, so that no score depends on the other films of a batch."""
-        films = self.films[img_path] or self.films["train"]  # a loader must hold something, even if it is never read
+        # A loader must hold something, even if it is never read.
+        films = self.films.validation if mode == "val" and self.films.validation else self.films.train
         options = {"imgsz": self.args.imgsz, "augment": mode == "train", "hyp": self.args, "data": self.data}
-        return FilmDataset(films, self.read, batch_size=batch, **options)
+        return FilmDataset(films, self.films.read, batch_size=batch, **options)
 
     def get_validator(self) -> FilmValidator:
         """The validator that keeps image scores."""
-        return FilmValidator(self.test_loader, self.save_dir, copy(self.args), self.callbacks)
+        return FilmValidator(self.recipe.score, self.test_loader, self.save_dir, copy(self.args), self.callbacks)
+
+    def build_optimizer(self, *args: Any, **options: Any) -> torch.optim.Optimizer:
+        """Ultralytics' groups of weights, norms and biases, with smaller learning rates towards the input if asked."""
+        optimizer: torch.optim.Optimizer = super().build_optimizer(*args, **options)
+        if self.recipe.layer_decay != 1:
+            decay_by_depth(optimizer, self.model, self.recipe.layer_decay)
+        return optimizer
 
     def _do_train(self) -> None:
         """Train what is left; a run that was killed after its last epoch has nothing left."""
-        self.checkpoint = self.run.newest_checkpoint()
-        if self.checkpoint and checkpoint.read_values(self.checkpoint)["epoch"] >= self.epochs:
+        done = checkpoint.read_values(self.newest) if self.newest else None
+        if done and self._is_over(done["epoch"], done["best_epoch"]):
             self._setup_train()
         else:
             super()._do_train()
 
+    def _is_over(self, epoch: int, best_epoch: int) -> bool:
+        """Whether this phase ends with an epoch; it follows from the epochs alone, so a resumed run ends alike."""
+        if epoch >= min(self.recipe.until, self.phase.end):
+            return True
+        if self.recipe.patience is None or not self.phase.is_last:
+            return False
+        return epoch - max(best_epoch, self.phase.first) >= self.recipe.patience
+
     def resume_training(self, ckpt: Any) -> None:
-        """Certify what training starts from, then go on from this job's newest checkpoint if there is one."""
-        self.frozen_at_start = fingerprint(self._frozen(self.model))
-        self.run.certify(start_facts(self))
-        if self.checkpoint is None:
-            return
-        values, tensors = checkpoint.read_values(self.checkpoint), checkpoint.read_tensors(self.checkpoint)
+        """Certify what trains, then go on from this job's newest checkpoint if there is one."""
+        self.run.certify(live_facts(self))
+        if self.newest is not None:
+            self._restore(self.newest)
+        if self.start_epoch == 0:
+            self.backbone_at_start = backbone_print(self.model)
+        self._advance_criterion()
+
+    def _restore(self, folder: Path) -> None:
+        values, tensors = checkpoint.read_values(folder), checkpoint.read_tensors(folder)
+        self.best_so_far = Best(values["best_epoch"], tuple(values["best_rank"]), tensors["best"])
         self.model.load_state_dict(tensors["model"])
+        if values["epoch"] == self.phase.first:  # the phase before left it: average and optimizer begin anew
+            self.ema.ema.load_state_dict(tensors["model"])
+            return
         self.ema.ema.load_state_dict(tensors["ema"])
         self.ema.updates = values["updates"]
         checkpoint.restore_optimizer(self.optimizer, tensors.get("optimizer", {}), values["param_groups"])
         self.scaler.load_state_dict(values["scaler"])
-        self.kept, self.kept_epoch, self.kept_rank = tensors["best"], values["best_epoch"], tuple(values["best_rank"])
-        self.start_epoch = values["epoch"]
-        self._advance_criterion()
+        self.backbone_at_start = values["backbone_at_start"]
+        self.start_epoch = values["epoch"] - self.phase.first
 
     def _advance_criterion(self) -> None:
         """Losses of two-headed detectors shift their weight with every epoch."""
@@ -108,17 +146,24 @@ class FilmTrainer(DetectionTrainer):
 
     def begin_epoch(self) -> None:
         """Seed everything from the epoch, and refuse the library's silent halving of the batch."""
-        seed = seed_of(self.recipe.seed, self.epoch)
+        seed = seed_of(self.recipe.seed, self.phase.first + self.epoch)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Ultralytics draws from the global state
         torch.manual_seed(seed)
         self.train_loader.generator.manual_seed(seed)
         self.train_loader.reset()
         self._oom_retries = 3
+        self.parts_seen = 0
+
+    def optimizer_step(self) -> None:
+        """Step once a batch's parts are together; what an epoch's end leaves over makes a smaller batch."""
+        self.parts_seen += 1
+        if self.parts_seen % self.parts == 0 or self.parts_seen == len(self.train_loader):
+            super().optimizer_step()
 
     def validate(self) -> tuple[dict[str, float], float]:
         """Metrics of the averaged weights, in full precision as in prediction."""
-        if not self.films["val"]:
+        if not self.films.validation:
             return {}, 0.0
         mixed, self.amp = self.amp, False
         metrics, fitness = super().validate()
@@ -142,19 +187,16 @@ class FilmTrainer(DetectionTrainer):
         A training that diverges ends before this epoch; RuntimeError if that is the first.
         """
         if not self._is_finite():
-            if not self.kept:
-                raise RuntimeError(
-                    f"Training diverged in the first epoch at learning rate {self.recipe.learning_rate:g}."
-                )
-            self.stop = True
+            self._end_diverged()
             return False
         rank = self.metrics.get("auc", -1.0), self.metrics.get("metrics/mAP50(B)", 0.0)
-        if self.kept_rank is None or rank > self.kept_rank or not self.films["val"]:
-            self.kept_rank, self.kept_epoch = rank, self.epoch + 1
-            self.kept = {name: tensor.detach().cpu().clone() for name, tensor in self.ema.ema.state_dict().items()}
+        if self.best_so_far is None or rank > self.best_so_far.rank or not self.films.validation:
+            averages = {name: tensor.detach().cpu().clone() for name, tensor in self.ema.ema.state_dict().items()}
+            self.best_so_far = Best(self.epochs_done, rank, averages)
         # In this order: a job killed in between repeats the epoch, in the other its journal would lack it.
-        self.run.report(self.epoch + 1, self._reported())
-        self.run.save_checkpoint(self.epoch + 1, self._write_checkpoint)
+        self.run.report(self.epochs_done, self._reported())
+        self.run.save_checkpoint(self.epochs_done, self._write_checkpoint)
+        self.stop |= self._is_over(self.epochs_done, self.best_so_far.epoch)
         return False
 
     def _is_finite(self) -> bool:
@@ -162,9 +204,15 @@ class FilmTrainer(DetectionTrainer):
         losses, averages = self.tloss.values(), self.ema.ema.state_dict().values()
         return all(bool(torch.isfinite(tensor).all()) for tensor in (*losses, *averages))
 
+    def _end_diverged(self) -> None:
+        if self.best_so_far is None:
+            raise RuntimeError(f"Training diverged in the first epoch at learning rate {self.recipe.learning_rate:g}.")
+        self.run.certify({"diverged_in_epoch": self.epochs_done})
+        self.diverged = self.stop = True
+
     def _reported(self) -> dict[str, float]:
         values = {f"train/{name}": float(value) for name, value in self.tloss.items()}
-        values["learning_rate"] = float(self.optimizer.param_groups[0]["lr"])
+        values["learning_rate"] = max(float(group["lr"]) for group in self.optimizer.param_groups)
         names = {"metrics/mAP50(B)": "map50", "metrics/mAP50-95(B)": "map50_95", "auc": "auc"}
         losses = {f"val/{name}": name for name in self.tloss}
         for theirs, ours in {**names, **losses}.items():
@@ -173,25 +221,18 @@ class FilmTrainer(DetectionTrainer):
         return values
 
     def _write_checkpoint(self, folder: Path) -> None:
-        tensors = {"model": self.model.state_dict(), "ema": self.ema.ema.state_dict(), "best": self.kept}
+        best = self.best_so_far
+        assert best is not None, "an epoch has ended"
+        tensors = {"model": self.model.state_dict(), "ema": self.ema.ema.state_dict(), "best": best.tensors}
         values = {
-            "epoch": self.epoch + 1,
+            "epoch": self.epochs_done,
             "updates": self.ema.updates,
-            "best_epoch": self.kept_epoch,
-            "best_rank": self.kept_rank,
+            "best_epoch": best.epoch,
+            "best_rank": best.rank,
             "scaler": self.scaler.state_dict(),
+            "backbone_at_start": self.backbone_at_start,
         }
         checkpoint.write(folder, tensors, self.optimizer, values)
-
-    def check_frozen(self) -> None:
-        """RuntimeError unless frozen weights and batch-norm statistics are as at the start, also in the average."""
-        for name, module in (("model", self.model), ("averaged model", self.ema.ema)):
-            if fingerprint(self._frozen(module)) != self.frozen_at_start:
-                raise RuntimeError(f"frozen tensors of the {name} changed during training")
-
-    def _frozen(self, model: DetectionModel) -> Tensors:
-        first = backbone_layers(model) if self.recipe.frozen else 0
-        return {name: tensor for name, tensor in model.state_dict().items() if in_layers(name, first)}
 
 
 def _precision(device: str) -> str | bool:

@@ -9,7 +9,7 @@ from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.utils import nms
 
 from evaluation.discrimination.delong import placements
-from trainables.detection.dataset import TARGET
+from trainables.detection.scores import Score, image_score
 
 FLOOR = 0.001
 """Confidences below it are no detection; an image without any scores 0."""
@@ -28,14 +28,12 @@ def suppress(output: Any) -> list[torch.Tensor]:
     return found
 
 
-def image_score(confidences: torch.Tensor, classes: torch.Tensor) -> float:
-    """The highest confidence of the target class, 0 if there is none."""
-    of_target = confidences[classes == TARGET]
-    return float(of_target.max()) if len(of_target) else 0.0
-
-
 class FilmValidator(DetectionValidator):
     """Ultralytics' validation, keeping the image scores on the way."""
+
+    def __init__(self, score: Score, *args: Any, **options: Any) -> None:
+        self.score = score
+        super().__init__(*args, **options)
 
     def init_metrics(self, model: torch.nn.Module) -> None:
         """Forget the scores of the epoch before."""
@@ -49,7 +47,7 @@ class FilmValidator(DetectionValidator):
     def update_metrics(self, preds: list[dict[str, torch.Tensor]], batch: dict[str, Any]) -> None:
         """Also note each image's score."""
         for image, found in zip(batch["im_file"], preds, strict=True):
-            self.scores[image] = image_score(found["conf"], found["cls"])
+            self.scores[image] = image_score(found["conf"], found["cls"], self.score)
         super().update_metrics(preds, batch)
 
     def image_auc(self) -> float | None:
