@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from cohorts.decoding import Refused
+from cohorts.marking import Corners, in_stored_pixels
 from cohorts.recipe import Recipe
 from cohorts.sources.listing import Listing
 from cohorts.tables import BOXES, FILES, IMAGES, LABELS, QUARANTINE, fingerprints
@@ -18,9 +19,6 @@ from search_spaces.errors import StudyError
 
 Row = dict[str, Any]
 Frames = dict[str, pl.DataFrame]
-
-TOLERANCE = 1.0
-"""Pixels by which a box may overlap the edge of its image: rounding of other programs; it is clipped."""
 
 
 def write_tables(
@@ -64,7 +62,7 @@ def _rows(recipe: Recipe, listing: Listing, found: Sequence[Row | Refused]) -> l
 
 def _boxes(listing: Listing, rows: dict[str, Row]) -> pl.DataFrame:
     """Boxes in stored pixels, half open, numbered from the top left; those of unreadable images are left out."""
-    found: dict[str, list[tuple[float, float, float, float]]] = {}
+    found: dict[str, list[Corners]] = {}
     for box in listing.boxes.iter_rows(named=True):
         if box["file"] in rows:
             row = rows[box["file"]]
@@ -73,17 +71,16 @@ def _boxes(listing: Listing, rows: dict[str, Row]) -> pl.DataFrame:
     return pl.DataFrame(table, schema=BOXES, orient="row")
 
 
-def _stored(path: Path, box: Row, row: Row) -> tuple[float, float, float, float]:
+def _stored(path: Path, box: Row, row: Row) -> Corners:
     width, height = row["source_width"], row["source_height"]
     left, top, right, bottom = box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
-    inside = min(left, top) > -TOLERANCE and right < width + TOLERANCE and bottom < height + TOLERANCE
-    if not inside or left >= width or top >= height or right <= 0 or bottom <= 0:
+    stored = in_stored_pixels((left, top, right, bottom), (width, height), (row["width"], row["height"]))
+    if stored is None:
         raise StudyError(
             f"{path}, line {box['row']}: the box x {left:g}..{right:g}, y {top:g}..{bottom:g} leaves its "
             f"image {box['file']!r}, allowed is x 0..{width}, y 0..{height} (pixels of the file); correct the box."
         )
-    across, down = row["width"] / width, row["height"] / height
-    return max(left, 0) * across, max(top, 0) * down, min(right, width) * across, min(bottom, height) * down
+    return stored
 
 
 def _quarantine(listing: Listing, found: Sequence[Row | Refused]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ def read_folder(folder: Path) -> Listing:
             f"{folder}: there is no such folder; a center is a folder with labels.csv and its radiographs."
         )
     rows = _read_labels(folder)
-    boxes = _read_boxes(folder, set(rows["file"]))
+    boxes = _labeled_boxes(folder, set(rows["file"]))
     _every_image_is_labeled(folder, set(rows["file"]))
     return Listing(folder, rows, boxes)
 
@@ -89,18 +89,28 @@ def _read_labels(folder: Path) -> pl.DataFrame:
     return pl.DataFrame(table, schema=ROWS, orient="row")
 
 
-def _read_boxes(folder: Path, labeled: set[str]) -> pl.DataFrame:
+def read_boxes(path: Path) -> pl.DataFrame:
+    """A boxes.csv: file, x, y, width, height in pixels of the file, and `row`, its line; raises StudyError."""
+    table = [_box(row) for row in _rows(path, ("file", "x", "y", "width", "height"))]
+    return pl.DataFrame(table, schema=BOXES, orient="row")
+
+
+def _labeled_boxes(folder: Path, labeled: set[str]) -> pl.DataFrame:
     path = folder / "boxes.csv"
-    table: list[tuple[str, float, float, float, float, int]] = []
+    table = []
     if path.is_file():
         for row in _rows(path, ("file", "x", "y", "width", "height")):
             file = row.file()
             if file not in labeled:
                 problem = f"is {file!r}, which has no row in labels.csv; add that row or remove the box"
                 raise row.error("file", problem)
-            left, top = row.number("x", "a number of pixels"), row.number("y", "a number of pixels")
-            table.append((file, left, top, _length(row, "width"), _length(row, "height"), row.line))
+            table.append(_box(row))
     return pl.DataFrame(table, schema=BOXES, orient="row")
+
+
+def _box(row: _Row) -> tuple[str, float, float, float, float, int]:
+    left, top = row.number("x", "a number of pixels"), row.number("y", "a number of pixels")
+    return row.file(), left, top, _length(row, "width"), _length(row, "height"), row.line
 
 
 def _length(row: _Row, column: str) -> float:

@@ -25,8 +25,8 @@ ARM = RadiomicsArm(task="radiomics", labels=Labels(positive=("malignant",), nega
 
 
 def job(kind: str, **needs: Any) -> dict[str, Any]:
-    recipe = {"key": kind, "kind": kind, "task": "radiomics", "arm": ARM, "fold": 0, "seed": 0, "hyperparameters": {}}
-    return {**recipe, "needs": {"features": [], "pretrain": None, "fit": None, **needs}}
+    facts = {"key": kind, "kind": kind, "task": "radiomics", "arm": ARM, "fold": 0, "seed": 0, "hyperparameters": {}}
+    return {**facts, "recipe": {"part": [0, 1]}, "needs": {"features": [], "pretrain": None, "fit": None, **needs}}
 
 
 def center(folder: Path, name: str, patients: int, *, seed: int) -> JobData:
@@ -80,6 +80,20 @@ def fitted(folder: Path, measured: FakeRun, data: JobData, **recipe: Any) -> Fak
     return run
 
 
+def in_parts(folder: Path, data: JobData, parts: int) -> dict[str, FakeRun]:
+    """A center's features jobs, by key."""
+    runs = {str(part): FakeRun(folder / str(part)) for part in range(parts)}
+    for part, run in enumerate(runs.values()):
+        RadiomicsTask().features({**job("features"), "recipe": {"part": [part, parts]}}, data, run)
+    return runs
+
+
+def predicted(folder: Path, parts: dict[str, FakeRun], fit: FakeRun, data: JobData) -> FakeRun:
+    run = FakeRun(folder, needs={key: part.folder for key, part in parts.items()} | {"fit": fit.folder})
+    RadiomicsTask().predict(job("predict", features=list(parts), fit="fit"), data, run)
+    return run
+
+
 def test_features_have_one_row_per_box_and_need_no_labels(measured, development):
     table = measured.tables["features"]
 
@@ -100,7 +114,7 @@ def test_regions_that_cannot_be_measured_are_counted_and_the_others_go_on(tmp_pa
 
     assert run.tables["features"]["region"].to_list() == [1]
     assert run.tables["failed_regions"].rows() == [
-        (image, 0, "2 x 9 pixels inside the image, at least 3 x 3 are needed")
+        ("a", image, 0, "2 x 9 pixels inside the image, at least 3 x 3 are needed")
     ]
     assert run.result["failed_regions"] == 1
 
@@ -112,26 +126,74 @@ def test_a_center_without_boxes_is_an_error(tmp_path, development):
         )
 
 
-def test_a_center_without_one_measurable_box_is_an_error(tmp_path, development):
+def test_parts_share_the_regions_of_a_center_and_give_the_features_of_the_whole(tmp_path, measured, development):
+    parts = in_parts(tmp_path, development, 3)
+
+    assert [run.result["regions"] for run in parts.values()] == [6, 5, 5]
+    together = features.read_features([run.folder for run in parts.values()], ["a"])
+    assert together.equals(features.read_features([measured.folder], ["a"]))
+
+
+def test_models_and_scores_do_not_depend_on_the_number_of_parts(tmp_path, measured, development):
+    data = with_labels(development, training=10)
+    whole = fitted(tmp_path / "whole", measured, data)
+    parts = in_parts(tmp_path, development, 3)
+    needs = {key: run.folder for key, run in parts.items()}
+    split = FakeRun(tmp_path / "split", needs=needs)
+    recipe = job("fit", features=list(needs)) | {"hyperparameters": {"C": 0.3, "l1_ratio": 0.5}}
+    RadiomicsTask().fit(recipe, data, split)
+
+    assert split.certificate["fingerprint"] == whole.certificate["fingerprint"]
+    scored = predicted(tmp_path / "scored", parts, whole, development)
+    assert scored.result == {"images": 16, "regions": 16, "images_without_score": 0}
+
+
+def test_a_center_with_fewer_boxes_than_parts_is_scored(tmp_path, measured, development):
+    fit = fitted(tmp_path / "fit", measured, with_labels(development, training=10))
+    few = JobData(development.images.head(3), development.boxes.head(2), development.stores)
+
+    parts = in_parts(tmp_path, few, 4)
+
+    assert [run.result["regions"] for run in parts.values()] == [1, 1, 0, 0]
+    scored = predicted(tmp_path / "scored", parts, fit, few)
+    assert scored.result == {"images": 3, "regions": 2, "images_without_score": 1}
+
+
+def test_a_part_without_one_measurable_region_costs_only_its_own_images(tmp_path, measured, development):
+    fit = fitted(tmp_path / "fit", measured, with_labels(development, training=10))
+    thin = development.boxes.with_row_index().with_columns(
+        x1=pl.when(pl.col("index") % 2 == 0).then(pl.col("x0") + 1).otherwise("x1")
+    )
+    data = JobData(development.images.head(4), thin.drop("index").head(4), development.stores)
+
+    parts = in_parts(tmp_path, data, 2)
+
+    assert [run.result["failed_regions"] for run in parts.values()] == [2, 0]
+    scored = predicted(tmp_path / "scored", parts, fit, data)
+    assert scored.result == {"images": 4, "regions": 2, "images_without_score": 2}
+
+
+def test_a_center_without_one_measurable_box_is_an_error_where_its_features_are_read(tmp_path, measured, development):
+    fit = fitted(tmp_path / "fit", measured, with_labels(development, training=10))
     boxes = development.boxes.with_columns(x1=pl.col("x0") + 1)
+    data = JobData(development.images, boxes, development.stores)
 
-    with pytest.raises(StudyError, match="None of 16 regions could be measured, the first because: 1 x 16 pixels"):
-        RadiomicsTask().features(
-            job("features"), JobData(development.images, boxes, development.stores), FakeRun(tmp_path)
-        )
+    with pytest.raises(StudyError, match="Center a: none of 16 regions could be measured, the first because: 1 x 16"):
+        predicted(tmp_path / "scored", in_parts(tmp_path, data, 2), fit, data)
 
 
-def test_features_go_on_where_an_earlier_attempt_ended(tmp_path, measured, development, monkeypatch):
+def test_features_go_on_where_an_earlier_attempt_at_the_part_ended(tmp_path, measured, development, monkeypatch):
     monkeypatch.setattr(features, "REGIONS_PER_CHECKPOINT", 3)
-    data = JobData(development.images, development.boxes.head(5), development.stores)
+    data = JobData(development.images, development.boxes.head(9), development.stores)
+    second = {**job("features"), "recipe": {"part": [1, 2]}}
     with pytest.raises(Stop):
-        RadiomicsTask().features(job("features"), data, FakeRun(tmp_path, stop_after=1))
+        RadiomicsTask().features(second, data, FakeRun(tmp_path, stop_after=1))
 
     again = FakeRun(tmp_path)
-    RadiomicsTask().features(job("features"), data, again)
+    RadiomicsTask().features(second, data, again)
 
-    assert again.reports == [(2, {"regions": 5.0})]
-    expected = measured.tables["features"].filter(pl.col("image").is_in(data.boxes["image"].to_list()))
+    assert again.reports == [(2, {"regions": 4.0})]
+    expected = measured.tables["features"].filter(pl.col("image").is_in(data.boxes["image"].sort()[1::2].to_list()))
     assert again.tables["features"].equals(expected)
 
 
@@ -164,6 +226,7 @@ def test_a_fit_reports_once_and_certifies_what_was_trained(tmp_path, measured, d
     assert run.certificate["optimizer"] == "saga"
     assert run.certificate["tensors_loaded"] == 0
     assert run.certificate["candidates"] == 21
+    assert run.result["l1_ratio_at_bound"] == (run.result["l1_ratio"] in {0.1, 0.9})
     coefficients = run.tables["coefficients"]
     assert coefficients.columns == ["feature", "coefficient"]
     assert run.certificate["nonzero_coefficients"] == coefficients.filter(pl.col("coefficient") != 0).height

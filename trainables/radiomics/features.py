@@ -1,8 +1,8 @@
-"""The features job: every box of one center becomes one row of the table `features`."""
+"""The features job: the boxes of one part of a center become rows of the table `features`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +17,27 @@ if TYPE_CHECKING:
     from trainables.data import JobData
     from trainables.task import Job, Run
 
-KEYS = ("center", "patient", "image", "region", "variant")
+KEYS = {
+    "center": pl.String(),
+    "patient": pl.String(),
+    "image": pl.String(),
+    "region": pl.Int64(),
+    "variant": pl.String(),
+}
 """Columns of `features` that say which region; all others are features."""
 
 REGIONS_PER_CHECKPOINT = 100
 
-_FAILED = {"image": pl.String(), "region": pl.Int64(), "reason": pl.String()}
+_FAILED = {"center": pl.String(), "image": pl.String(), "region": pl.Int64(), "reason": pl.String()}
 
 
 def extract(job: Job, data: JobData, run: Run) -> None:
-    """Measure every box of the data's images; writes `features` and `failed_regions`, never reads a label."""
-    regions = _regions(data)
+    """Measure the boxes of the job's part of a center; writes `features` and `failed_regions`, never reads a label.
+
+    A part may be empty, or hold no region that can be measured: whether its center has any at all is known where the
+    parts are read, see read_features.
+    """
+    regions = _dealt(_regions(data), *job["recipe"]["part"])
     measured = _Measured.resume(run.newest_checkpoint())
     while measured.count < len(regions):
         chunk = regions[measured.count : measured.count + REGIONS_PER_CHECKPOINT]
@@ -39,9 +49,18 @@ def extract(job: Job, data: JobData, run: Run) -> None:
     _publish(measured, run)
 
 
-def read_features(folders: Iterable[Path]) -> pl.DataFrame:
-    """The `features` tables of published features jobs, one below the other."""
-    return pl.concat([pl.read_parquet(folder / "features.parquet") for folder in folders])
+def read_features(folders: Sequence[Path], centers: Iterable[str]) -> pl.DataFrame:
+    """The `features` tables of published features jobs as one, in an order that no number of parts changes.
+
+    Raises StudyError for one of `centers` of which no region could be measured.
+    """
+    tables = [pl.read_parquet(folder / "features.parquet") for folder in folders]
+    # An empty part knows no feature names; of all others the columns must be the same.
+    measured = [table for table in tables if table.height]
+    found = {name for table in measured for name in table["center"].unique()}
+    for center in sorted(set(centers) - found):
+        raise StudyError(_nothing_measured(center, folders))
+    return pl.concat(measured or tables).sort("center", "image", "region", "variant")
 
 
 def feature_names(table: pl.DataFrame) -> list[str]:
@@ -71,7 +90,8 @@ class _Measured:
         try:
             features = measure(crop(data.pixels(region["center"], region["image"]), box, margin))
         except UnmeasurableRegionError as error:
-            self.failed.append({"image": region["image"], "region": region["box"], "reason": str(error)})
+            where = {"center": region["center"], "image": region["image"], "region": region["box"]}
+            self.failed.append({**where, "reason": str(error)})
             return
         who = {"center": region["center"], "patient": region["patient"], "image": region["image"]}
         self.rows.append({**who, "region": region["box"], "variant": "original", **features})
@@ -92,16 +112,27 @@ def _regions(data: JobData) -> list[dict[str, Any]]:
     return data.boxes.join(images, on="image").sort("image", "box").to_dicts()
 
 
+def _dealt(regions: list[dict[str, Any]], part: int, parts: int) -> list[dict[str, Any]]:
+    """Every n-th region: parts of like size and cost, since neighbors in the order are of one image or alike."""
+    return regions[part::parts]
+
+
 def _publish(measured: _Measured, run: Run) -> None:
-    if not measured.rows:
-        example = measured.failed[0]["reason"] if measured.failed else "no box belongs to one of its images"
-        raise StudyError(
-            f"None of {measured.count} regions could be measured, the first because: {example}; check boxes.csv."
-        )
-    table = pl.DataFrame(measured.rows).with_columns(pl.col("region").cast(pl.Int64))
+    empty = pl.DataFrame(schema=KEYS)
+    table = pl.DataFrame(measured.rows).cast({"region": pl.Int64}) if measured.rows else empty
     run.write_table("features", table)
     run.write_table("failed_regions", pl.DataFrame(measured.failed, schema=_FAILED))
     run.certify(
         {"mirp": version("mirp"), "families": list(FAMILIES), "bins": BINS, "features": len(feature_names(table))}
     )
     run.set_result({"regions": len(measured.rows), "failed_regions": len(measured.failed)})
+
+
+def _nothing_measured(center: str, folders: Sequence[Path]) -> str:
+    failed = pl.concat([pl.read_parquet(folder / "failed_regions.parquet") for folder in folders])
+    failed = failed.filter(pl.col("center") == center).sort("image", "region")
+    example = failed["reason"][0] if failed.height else "no box belongs to one of its images"
+    return (
+        f"Center {center}: none of {failed.height} regions could be measured, the first because: {example}; "
+        "check its boxes.csv."
+    )

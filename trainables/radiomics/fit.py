@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def fit(job: Job, data: JobData, run: Run) -> None:
     """Choose and fit on the role `train`, then score the role `validation` once; leaves model.json."""
-    table = read_features([run.need(key) for key in job["needs"]["features"]])
+    table = read_features([run.need(key) for key in job["needs"]["features"]], data.images["center"].unique())
     names = feature_names(table)
     regions = _labeled(table, data.images)
     training = _training(regions.filter(pl.col("role") == "train"), names)
@@ -78,9 +78,14 @@ def _publish(model: ElasticNetModel, found: GridSearchCV, run: Run) -> None:
 def _choice(found: GridSearchCV) -> dict[str, Any]:
     """The chosen hyperparameters; `C_at_bound` says that a wider grid might do better."""
     chosen = {name.removeprefix("model__"): value for name, value in found.best_params_.items()}
-    searched = found.param_grid["model__C"]
-    at_bound = len(searched) > 1 and chosen["C"] in (searched[0], searched[-1])
-    return {**chosen, "C_at_bound": at_bound, "inner_auc": float(found.best_score_)}
+    at_bound = {
+        f"{name}_at_bound": _at_bound(value, found.param_grid[f"model__{name}"]) for name, value in chosen.items()
+    }
+    return {**chosen, **at_bound, "inner_auc": float(found.best_score_)}
+
+
+def _at_bound(value: float, searched: list[float]) -> bool:
+    return len(searched) > 1 and value in (min(searched), max(searched))
 
 
 def _certificate(model: ElasticNetModel, found: GridSearchCV) -> dict[str, Any]:
@@ -93,8 +98,8 @@ def _certificate(model: ElasticNetModel, found: GridSearchCV) -> dict[str, Any]:
         "converged": bool(live.n_iter_[0] < live.max_iter),
         "candidates": len(found.cv_results_["params"]),
         "inner_folds": int(found.n_splits_),
-        "trainable_parameters": int(live.coef_.size + live.intercept_.size),
-        "frozen_parameters": 0,
+        "parameters_trainable": int(live.coef_.size + live.intercept_.size),
+        "parameters_frozen": 0,
         "nonzero_coefficients": int(np.count_nonzero(live.coef_)),
         "fingerprint": model.fingerprint(),
     }

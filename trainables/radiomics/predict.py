@@ -12,6 +12,7 @@ from trainables.radiomics.features import read_features
 from trainables.radiomics.model import ElasticNetModel, read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from trainables.data import JobData
@@ -22,7 +23,7 @@ def predict(job: Job, data: JobData, run: Run) -> None:
     """Score every measured region of the data's images; writes `predictions` and counts images without a score."""
     model = read_model(run.need(job["needs"]["fit"]))
     folders = [run.need(key) for key in job["needs"]["features"]]
-    table = score(model, _features(model, folders), data.images)
+    table = score(model, _features(model, folders, data.images["center"].unique()), data.images)
     run.write_table("predictions", table)
     missing = data.images.height - table["image"].n_unique()
     run.set_result({"images": data.images.height, "regions": table.height, "images_without_score": missing})
@@ -38,8 +39,8 @@ def score(model: ElasticNetModel, features: pl.DataFrame, images: pl.DataFrame) 
     return who.with_columns(pl.Series("score", expit(logits)), pl.Series("logit", logits))
 
 
-def _features(model: ElasticNetModel, folders: list[Path]) -> pl.DataFrame:
-    table = read_features(folders)
+def _features(model: ElasticNetModel, folders: list[Path], centers: Iterable[str]) -> pl.DataFrame:
+    table = read_features(folders, centers)
     missing = [name for name in model.features if name not in table.columns]
     if missing:
         raise StudyError(
