@@ -91,7 +91,13 @@ def measure(name: str, trainable: Any, count: int, cpus: float) -> float:
         where = {"name": "c", "folder": str(center), "labels": None, "boxes": None, "role": "external"}
         details = {"arm": {}, "cell": {"id": entry.cell}, "hyperparameters": {}, "needs": {"fit": None}}
         return {
-            "job": {**entry.to_dict(), **details, "inputs": {"centers": [where], "folds": None}},
+            "job": {
+                **entry.to_dict(),
+                **details,
+                "until": 1,
+                "pruned": False,
+                "inputs": {"centers": [where], "folds": None},
+            },
             "store": str(root),
             "directory": str(Path.cwd()),
             "threads": 1,

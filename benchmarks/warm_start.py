@@ -1,8 +1,8 @@
 """How soon a warm worker's next classification job makes its first optimizer step, once the last one has ended.
 
-A real sweep through Ray, with a task that notes when its first step begins. Printed per worker: seconds from the end of a
-job (its record's `ended`, before publication) to the next one's first step, which holds publication, Ray, the child's
-start, reading tables and pixels, and building the network. Aim: at most 1 second.
+A real sweep through Ray, with a task that notes when its first step begins. Printed: seconds from the end of a job (its
+record's `ended`, before publication) to the first step of the next one on that worker, which holds publication, Ray,
+the child's start, reading tables and pixels, and building the network. Aim: at most 1 second.
 Usage: python benchmarks/warm_start.py [seeds]
 """
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ def waits(jobs: Path) -> list[float]:
         record = json.loads((jobs.parent / "finished" / f"{key}.json").read_text(encoding="utf-8"))
         by_worker[facts["worker"]].append((facts["first_step"], record["ended"]))
     ordered = [sorted(times) for times in by_worker.values()]
-    return [after[0] - before[1] for times in ordered for before, after in zip(times, times[1:], strict=False)]
+    return [after[0] - before[1] for times in ordered for before, after in pairwise(times)]
 
 
 if __name__ == "__main__":

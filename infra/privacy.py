@@ -17,6 +17,8 @@ HYPERPARAMETERS = frozenset(name for space in SPACES.values() for name in space)
 CERTIFICATE = frozenset(
     (
         *("source_kind", "source_sha256", "fingerprint", "fingerprint_before", "fingerprint_after"),
+        *("fingerprint_frozen_before", "fingerprint_frozen_after", "fingerprint_frozen_average", "fingerprint_probe"),
+        *("fingerprint_trained_before", "fingerprint_trained_after", "out_of_memory"),
         *("tensors_loaded", "tensors_reshaped", "tensors_missing", "tensors_left_over", "share_loaded"),
         *("source_loaded", "source_reshaped", "source_missing", "source_left_over", "source_backbone_share"),
         *("trainable_parameters", "frozen_parameters", "parameters_trainable", "parameters_frozen"),
@@ -27,7 +29,7 @@ CERTIFICATE = frozenset(
 
 _WORD = r"[\w.+:-]*"
 _WORDS = r"[\w.+:;,=() -]*"
-_CELL = r"[\w.-]+/[\w.-]+-(?:scratch|transfer|frozen|partial)"
+_CELL = r"[\w.-]+/[\w.-]+-(?:scratch|transfer|frozen|partial_\d|probe_then_transfer)"
 _COUNT = r"-?\d*"
 
 TAGS: dict[str, str] = {
@@ -46,6 +48,9 @@ TAGS: dict[str, str] = {
     "error": r"\w*",
     "used_by": rf"{_CELL}(?:, {_CELL})*(?:, and \d+ more)?",
     "tuned": _WORDS,
+    **{f"tuned_{name}": _WORD for name in HYPERPARAMETERS},
+    "near_bound": _WORDS,
+    "pruned": r"true|false",
     "replicates": r"\d+/\d+",
     "complete": r"true|false",
     "exploratory": r"true|false",
@@ -64,7 +69,9 @@ TAGS: dict[str, str] = {
     "fingerprint": _WORD,
     "locked": _WORDS,
     "licenses": _WORDS,
+    "license": _WORDS,
     "commercial_use": _WORD,
+    "bundle": r"[0-9a-f]*",
     "phantom": r"true|false",
 }
 """Every tag that is ever written, with the form of its value; only `cell` and `used_by` may hold a slash."""
@@ -101,6 +108,11 @@ def check_text(place: str, text: str) -> None:
     """Raise PrivacyError if free text, such as a note, holds something that looks like a path."""
     if _PATH_IN_TEXT.search(text):
         raise PrivacyError(f"{place}: looks like it holds a file path, which may not be logged; take the path out.")
+
+
+def as_words(text: str) -> str:
+    """A study's or file's own words, such as the name of a license, without the signs that no tag may hold."""
+    return re.sub(r"\s+", " ", re.sub(r"[^\w.+:;,=() -]", " ", text, flags=re.ASCII)).strip()
 
 
 def exception_type(error: str) -> str:

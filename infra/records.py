@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +60,10 @@ class JobRecord:
     certificate: dict[str, Any] | None = None
     error: str = ""
     attempt: int = 1
+    pruned: bool = False
+    """A trial that was taken out at a rung; its value is the best up to there."""
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """`license` and `commercial_use` of what the weights started from; empty where nothing travels with them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,10 @@ class CellRecord:
     replicates_planned: int
     tuned: dict[str, Any] = field(default_factory=dict)
     """Hyperparameters the search chose."""
+    near_bound: tuple[str, ...] = ()
+    """Those of them within 5 % of a bound of their range."""
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """As of a job."""
     exploratory: bool = False
     note: str = ""
     """Markdown; an empty one leaves what was there."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.privacy import AXES, CERTIFICATE, check_metrics, check_params, check_tags, check_text, exception_type
+from infra.privacy import (
+    AXES,
+    CERTIFICATE,
+    as_words,
+    check_metrics,
+    check_params,
+    check_tags,
+    check_text,
+    exception_type,
+)
 from infra.records import CellRecord, EpochRow, JobRecord, StudyRecord
 
 STUDY = "study"
@@ -76,7 +85,9 @@ def _job_run(job: JobRecord) -> Run:
         "attempt": str(job.attempt),
         "error": exception_type(job.error) if job.error else "",
         "used_by": _joined(job.used_by),
+        "pruned": str(job.pruned).lower() if job.kind == "tune" else "",
         "superseded": "false",
+        **_terms_tags(job.terms),
         **_certificate_tags(job.certificate or {}),
     }
     return Run(
@@ -106,6 +117,9 @@ def _cell_run(cell: CellRecord, jobs: list[JobRecord]) -> Run:
         "complete": str(cell.is_complete).lower(),
         "exploratory": str(cell.exploratory).lower(),
         "tuned": ", ".join(f"{name}={value}" for name, value in tuned.items()),
+        **{f"tuned_{name}": value for name, value in tuned.items()},
+        "near_bound": (", ".join(cell.near_bound) or "none") if tuned else "",
+        **_terms_tags(cell.terms),
         "superseded": "false",
     }
     return Run(
@@ -170,6 +184,10 @@ def _certificate_tags(certificate: dict[str, Any]) -> dict[str, str]:
         f"certificate_{name}": str(len(fact) if isinstance(fact, list | tuple) else fact)
         for name, fact in listed.items()
     }
+
+
+def _terms_tags(terms: Mapping[str, str]) -> dict[str, str]:
+    return {name: as_words(terms.get(name, "")) for name in ("license", "commercial_use")}
 
 
 def _joined(names: list[str]) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,10 @@ class RunStore:
     """Folder of one study's jobs.
 
     jobs/<key>/attempts/<id>/ holds what an attempt wrote; finished/<key>.json, created once, names the attempt that
-    counts and the checksums of its files; failed/<key>.json holds the newest failure of a job.
+    counts and the checksums of its files; failed/<key>.json holds the newest failure of a job. What is settled once
+    and read by all has a folder of its own: rungs/<key>/<epoch>.json is how a tuning trial stood at a rung,
+    bars/<batch>/<epoch>.json which of its batch went on, proposals/<key>.json what a trial tries, selections/ what a
+    cell chose, shared/ what jobs compute for each other.
     """
 
     root: Path
@@ -92,6 +96,29 @@ class RunStore:
         if record is None:
             raise StudyError(f"{self.root}: job {key} has no published result; run the sweep again.")
         return self.attempts(key) / str(record["attempt"])
+
+    def once(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The record <name>.json: of the first that made one, and the same for all who ask later."""
+        held = self.kept_once(name)
+        if held is None:
+            create_if_absent(self.root / f"{name}.json", to_json(make()))
+            held = self.kept_once(name)
+            assert held is not None, "a record that was just created"
+        return held
+
+    def kept_once(self, name: str) -> dict[str, Any] | None:
+        """A record of `once`, None while nobody made it."""
+        path = self.root / f"{name}.json"
+        return dict(json.loads(path.read_text())) if path.exists() else None
+
+    def record_rung(self, key: str, epoch: int, record: dict[str, Any]) -> dict[str, Any]:
+        """Keep how a trial stood at a rung; the first record counts and is returned."""
+        return self.once(f"rungs/{key}/{epoch:06d}", lambda: {"key": key, "epoch": epoch, **record})
+
+    def rungs(self, key: str) -> dict[int, dict[str, Any]]:
+        """How a trial stood at each rung that it came to: epoch -> record."""
+        paths = sorted((self.root / "rungs" / key).glob("[0-9]*.json"))
+        return {int(path.stem): json.loads(path.read_text()) for path in paths}
 
     def attempts(self, key: str) -> Path:
         """Folder of all attempts of a job."""

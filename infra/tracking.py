@@ -46,8 +46,8 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 def prepare(uri: str) -> None:
     """Make a fresh database usable (its migrations take seconds), once and before anything is timed."""
-    with _failures(uri):
-        _client(uri).search_experiments(max_results=1)
+    with failures(uri):
+        connect(uri).search_experiments(max_results=1)
 
 
 def ui_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
@@ -92,7 +92,7 @@ class Tracker:
         """
         cells = list(cells)
         wanted = runs_of(jobs, cells, study)
-        with self._turn.lock, _failures(self._uri):
+        with self._turn.lock, failures(self._uri):
             if self._turn.last is not self:
                 self._experiment = None
             self._turn.last = self
@@ -243,7 +243,7 @@ class _Experiment:
 
 def _open(uri: str, study: str) -> _Experiment:
     """The study's experiment, created or brought back if need be."""
-    client = _client(uri)
+    client = connect(uri)
     found = client.get_experiment_by_name(study)
     if found is None:
         folder = artifact_folder(uri)
@@ -254,7 +254,8 @@ def _open(uri: str, study: str) -> _Experiment:
     return _Experiment(client, found)
 
 
-def _client(uri: str) -> MlflowClient:
+def connect(uri: str) -> MlflowClient:
+    """A client of MLflow; to be used within `failures`, which also silences the library before it is imported."""
     reach_database(uri)
     if folder := artifact_folder(uri):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -272,7 +273,7 @@ def _silence() -> None:
 
 
 @contextmanager
-def _failures(uri: str) -> Iterator[None]:
+def failures(uri: str) -> Iterator[None]:
     """Whatever keeps MLflow from being level becomes one error."""
     _silence()
     from mlflow.exceptions import MlflowException

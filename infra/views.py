@@ -12,11 +12,14 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
+from search_spaces.hyperparameters import SEARCHED
+
 _TAG = "mlflow.sharedViewState."
+_TUNED = tuple(dict.fromkeys(name for names in SEARCHED.values() for name in names))
 
 
 def saved_views(metrics: Iterable[str], ranked_by: str) -> dict[str, str]:
-    """Experiment tags of two views: cells ranked by a metric, and replicates grouped by what was varied."""
+    """Experiment tags of three views: cells ranked by a metric, replicates grouped by what was varied, all trials."""
     places = sorted(name for name in set(metrics) if name.endswith("/auc") and name != ranked_by)
     interval = [name for name in (f"{ranked_by}_ci_low", f"{ranked_by}_ci_high") if name in set(metrics)]
     columns = [f"metrics.`{name}`" for name in (ranked_by, *interval, *places)]
@@ -25,7 +28,7 @@ def saved_views(metrics: Iterable[str], ranked_by: str) -> dict[str, str]:
     cells = {
         "searchFilter": "tags.level = 'cell' and tags.superseded = 'false'",
         "orderByKey": f"metrics.`{ranked_by}`",
-        "selectedColumns": [*params, *columns, "tags.`replicates`", "tags.`exploratory`"],
+        "selectedColumns": [*params, *columns, "tags.`replicates`", "tags.`near_bound`", "tags.`exploratory`"],
         "groupBy": None,
     }
     replicates = {
@@ -37,9 +40,24 @@ def saved_views(metrics: Iterable[str], ranked_by: str) -> dict[str, str]:
             "groupByKeys": [{"mode": "param", "groupByData": axis} for axis in axes],
         },
     }
+    # In its chart view, "parallel coordinates" over the hyperparameters and `value` shows the search of a cell.
+    trials = {
+        "searchFilter": "tags.kind = 'tune' and tags.superseded = 'false'",
+        "orderByKey": "metrics.`value`",
+        "selectedColumns": [
+            "tags.`cell`",
+            "tags.`trial`",
+            "metrics.`value`",
+            "metrics.`epochs_trained`",
+            "tags.`pruned`",
+            *(f"params.`{name}`" for name in _TUNED),
+        ],
+        "groupBy": None,
+    }
     return {
         f"{_TAG}osteogrid-cells": _view("Cells, best first", cells),
         f"{_TAG}osteogrid-replicates": _view("Replicates, grouped by cell", replicates),
+        f"{_TAG}osteogrid-trials": _view("Tuning trials, best first", trials),
     }
 
 

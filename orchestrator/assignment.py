@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from infra.environment import QUIET
-from infra.store import create_if_absent, to_json
+from orchestrator.choices import Choices
+from orchestrator.halving import Halving
 from orchestrator.intake import Cohort
 from orchestrator.lock import write_opened
 from orchestrator.resources import Shape
-from orchestrator.tuning import Told, propose, select
 from orchestrator.workspace import Workspace
-from search_spaces.arms import Arm, RadiomicsArm
-from search_spaces.jobs import Job, key_of
+from search_spaces.arms import Arm
+from search_spaces.jobs import Job
 from search_spaces.pretraining import NONE, normalization, weights_file
 from search_spaces.recipes import reads_boxes
 
@@ -32,36 +32,23 @@ class Assigner:
     jobs: Mapping[str, Job]
     shapes: Mapping[str, Shape]
     tasks: str = TASKS
-    _proposals: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """The payload of one job; tuning choices are read from the run store at this moment."""
         if job.sealed:
             write_opened(self.workspace, dict.fromkeys(other.cell for other in self.jobs.values() if other.cell))
-        shape = self.shapes[job.key]
+        shape, resources = self.shapes[job.key], self._arm(job).resources
         return {
             "job": {**job.to_dict(), **self._details(job)},
             "store": str(self.workspace.run_store.root.resolve()),
             "directory": str(Path.cwd()),
             "threads": shape.cpus,
             "gpu": shape.gpu,
+            "limits": {"memory_gb": resources.memory_gb, "hours": resources.hours},
             "environment": {**QUIET, "OMP_NUM_THREADS": str(shape.cpus)},
             "tasks": self.tasks,
             "preload": ["trainables.preload"] if self.tasks == TASKS else [],
         }
-
-    def told(self, job: Job) -> dict[int, Told]:
-        """Outcomes of the tuning trials that a job waited for, by number."""
-        store = self.workspace.run_store
-        outcomes = {}
-        for key in job.trials:
-            record, trial = store.finished_record(key), self.jobs[key]
-            assert trial.trial is not None
-            if record is not None:
-                outcomes[trial.trial] = Told(record["hyperparameters"], record["result"]["value"])
-            else:
-                outcomes[trial.trial] = Told(self._proposed(trial), None)
-        return outcomes
 
     def _details(self, job: Job) -> dict[str, Any]:
         arm = self._arm(job)
@@ -70,39 +57,20 @@ class Assigner:
             "arm": arm.model_dump(mode="json"),
             "cell": self._cell(job),
             "needs": self._needs(job),
-            "hyperparameters": self._hyperparameters(job),
+            "hyperparameters": self._choices.hyperparameters(job),
             "source": self._source(job),
             "corpus": None if corpus is None else {"name": job.pretraining, **corpus.model_dump(mode="json")},
             "classes": self._classes(job),
             "inputs": self._inputs(job, arm),
+            **self._stage(job),
         }
 
-    def _hyperparameters(self, job: Job) -> dict[str, Any]:
-        if job.kind == "tune":
-            return self._proposed(job)
-        return self._selected(job) if job.kind == "fit" else {}
-
-    def _selected(self, job: Job) -> dict[str, Any]:
-        """The tune selection of the cell: made once, when its first replicate starts, and read by all others.
-
-        A trial that is tried again later and wins then changes nothing: replicates of one cell never differ in it.
-        """
-        recipe = {name: job.recipe[name] for name in ("cell", "development", "split", "tune")}
-        path = self.workspace.run_store.root / "selections" / f"{key_of({'kind': 'selection', **recipe})}.json"
-        if not path.exists():
-            told = self.told(job)
-            outcomes = {str(number): vars(outcome) for number, outcome in told.items()}
-            create_if_absent(path, to_json({"hyperparameters": select(told, job.task), "trials": outcomes}))
-        return dict(json.loads(path.read_text())["hyperparameters"])
-
-    def _proposed(self, job: Job) -> dict[str, Any]:
-        assert job.trial is not None
-        if job.key not in self._proposals:
-            arm = self._arm(job)
-            assert not isinstance(arm, RadiomicsArm)
-            seed = key_of({name: value for name, value in job.recipe.items() if name != "trial"})
-            self._proposals[job.key] = propose(job.task, seed, job.trial, arm.tune.parallel, self.told(job))
-        return self._proposals[job.key]
+    def _stage(self, job: Job) -> dict[str, Any]:
+        """Up to which epoch this attempt trains; what decides it was settled when the job was found ready."""
+        stage = Halving(self.jobs, self.workspace.run_store).stage(job.key, lambda key: False)
+        if stage is None:
+            raise RuntimeError(f"{job.name} was started before its batch had come to the rung where it waits.")
+        return vars(stage)
 
     def _source(self, job: Job) -> dict[str, Any] | None:
         """Where initial weights come from: a pretraining job of this study, or a file."""
@@ -167,6 +135,11 @@ class Assigner:
         if job.cell is None:
             return None
         return {"id": job.cell, "backbone": job.backbone, "pretraining": job.pretraining, "init": job.init}
+
+    @cached_property
+    def _choices(self) -> Choices:
+        arms = {arm.name: arm for arm in self.workspace.study.arms}
+        return Choices(self.workspace.run_store, self.jobs, arms)
 
     def _arm(self, job: Job) -> Arm:
         return next(arm for arm in self.workspace.study.arms if arm.name == job.arm)

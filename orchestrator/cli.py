@@ -1,4 +1,4 @@
-"""The command line: plan, sweep, status, track, report, ui."""
+"""The command line: plan, sweep, status, track, report, predict, bundle, ui."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import typer
 from rich.console import Console
 
 from infra.environment import quiet_environment
+from orchestrator.weights_commands import weights_app
 from search_spaces.errors import StudyError
 from search_spaces.study import load_study
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
+    from trainables.bundle import Bundle
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(weights_app, name="weights")
 console = Console()
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file, such as studies/demo.yaml")]
@@ -127,6 +130,61 @@ def track(
 
 
 @app.command()
+def predict(
+    names: Annotated[
+        list[Path], typer.Argument(metavar="[STUDY] FILES...", help="the study file, then radiographs or folders")
+    ],
+    study: Annotated[Path | None, typer.Option(help="the study file, instead of the first name")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="folder of a bundle; then no study is needed")] = None,
+    cell: Annotated[str, typer.Option(help="arm/backbone-pretraining-init; the best on the reserve if left out")] = "",
+    boxes: Annotated[Path | None, typer.Option(help="boxes.csv, for cells that score boxes")] = None,
+    single: Annotated[bool, typer.Option("--single", help="only the best replicate on the reserve")] = False,
+    output: Annotated[Path | None, typer.Option(help="scores.csv or scores.json, instead of a table here")] = None,
+    overlays: Annotated[Path | None, typer.Option(help="folder for a picture of each radiograph")] = None,
+    store: Store = Path("runs"),
+) -> None:
+    """Score radiographs with a cell of a study: scores, decisions at its thresholds, boxes, saliency."""
+    from orchestrator.predicting import Question, answer, bundle_of_study, introduce
+    from orchestrator.predicting_output import as_table, check_output, write_output
+
+    if output is not None:
+        check_output(output)
+    if bundle is None and study is None:
+        study, names = names[0], names[1:]
+    if not names:
+        raise StudyError("predict: no radiograph is named; give DICOM, PNG or JPEG files, or folders of them.")
+    if bundle is not None and (cell or study is not None):
+        raise StudyError("--bundle holds the one cell that it was made of; leave --study and --cell out.")
+    model = _read_bundle(bundle) if study is None else bundle_of_study(_planned(study, store, "", ""), cell, _to_stderr)
+    introduce(model, _to_stderr)
+    scores = answer(model, Question(tuple(names), boxes, single, overlays), _to_stderr)
+    for name, reason in scores.failed.items():
+        _to_stderr(f"{name}: no score, {reason}.")
+    if output is None:
+        console.print(as_table(scores))
+    else:
+        _to_stderr(f"Written: {', '.join(str(path) for path in write_output(output, model, scores))}")
+    if scores.failed:
+        raise typer.Exit(JOBS_FAILED)
+
+
+@app.command()
+def bundle(
+    study: StudyFile,
+    output: Annotated[Path, typer.Option(help="new folder for the bundle")],
+    cell: Annotated[str, typer.Option(help="arm/backbone-pretraining-init; the best on the reserve if left out")] = "",
+    store: Store = Path("runs"),
+) -> None:
+    """Write the model of a cell as a folder that stands alone."""
+    from orchestrator.predicting import bundle_of_study, introduce
+
+    model = bundle_of_study(_planned(study, store, "", ""), cell, _to_stderr)
+    introduce(model, _to_stderr)
+    model.write(output)
+    console.print(f"Bundle: {output} ({model.digest})", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def ui(
     store: Store = Path("runs"),
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
@@ -151,6 +209,18 @@ def main() -> None:
     except StudyError as error:
         Console(stderr=True).print(f"osteogrid: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(USAGE_ERROR)
+
+
+def _read_bundle(folder: Path | None) -> Bundle:
+    from trainables.bundle import Bundle
+
+    assert folder is not None, "without a study there is a bundle"
+    return Bundle.read(folder)
+
+
+def _to_stderr(text: str) -> None:
+    """What a reader must know beside the scores, which alone go to the standard output."""
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _planned(study: Path, store: Path, only: str, arm: str) -> Plan:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from infra.environment import code_version, commit, machine, versions
-from orchestrator.certificates import summary, terms
-from orchestrator.journal import certificate_of
+from orchestrator.certificates import certificates, trainings
+from orchestrator.coefficients import coefficients, elastic_net_rows
+from orchestrator.contradictions import contradictions, finding_rows, sentences
+from orchestrator.histories import trials, tuning_rows
 from orchestrator.lock import Lock
 from orchestrator.plan import Plan
 from orchestrator.results import cells
-from orchestrator.tuning import near_bound
+from orchestrator.tuning import near_bound, space_of
 from search_spaces.arms import Arm, RadiomicsArm
-from search_spaces.grid import Cell
 from search_spaces.jobs import Job
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def gather(
         return pl.DataFrame(list(rows), schema=SCHEMAS[name])
 
     study = plan.workspace.study
+    published = trainings(plan)
+    found = contradictions(plan, published)
     return ReportContext(
         study=study.name,
         description=study.description,
@@ -46,9 +49,14 @@ def gather(
         leakage=pl.read_parquet(plan.workspace.findings),
         cells=frame("cells", _cells(plan, lock)),
         left_out=frame("left_out", [vars(entry) for entry in plan.expansion.left_out]),
-        failures=frame("failures", _failures(plan, problems)),
+        failures=frame("failures", _failures(plan, {**problems, **sentences(found)})),
         comparison=comparison,
-        certificates=frame("certificates", _certificates(plan)),
+        certificates=frame("certificates", certificates(plan, published)),
+        findings=frame("findings", finding_rows(plan, found)),
+        tuning=frame("tuning", tuning_rows(plan)),
+        trials=trials(plan),
+        elastic_nets=frame("elastic_nets", elastic_net_rows(plan)),
+        coefficients=coefficients(plan),
         run_times=frame("run_times", _run_times(plan)),
         environment=_environment(command),
         lock=_lock(plan, lock),
@@ -96,7 +104,7 @@ def _cells(plan: Plan, lock: Lock | None) -> Iterator[Row]:
         yield {
             **row,
             "replicates_finished": len(fits),
-            "tuned": _tuned(arm.task, fits),
+            "tuned": _tuned(arm, fits),
             "core_seconds": _seconds(plan, jobs),
             "pretrain_core_seconds": _seconds(plan, _shared(plan, jobs)),
             "trials": 0 if isinstance(arm, RadiomicsArm) else arm.tune.trials,
@@ -104,9 +112,9 @@ def _cells(plan: Plan, lock: Lock | None) -> Iterator[Row]:
         }
 
 
-def _tuned(task: str, fits: list[Mapping[str, Any]]) -> str:
+def _tuned(arm: Arm, fits: list[Mapping[str, Any]]) -> str:
     chosen = fits[0]["hyperparameters"] if fits else {}
-    bounds = near_bound(task, chosen)
+    bounds = near_bound(space_of(arm), chosen)
     texts = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in chosen.items()}
     return ", ".join(f"{name} {text}{' (near its bound)' * (name in bounds)}" for name, text in texts.items())
 
@@ -136,28 +144,6 @@ def _behind(plan: Plan, key: str) -> set[str]:
         if found & {*job.needs, *job.trials}:
             found.add(other)
     return found - {key}
-
-
-def _certificates(plan: Plan) -> Iterator[Row]:
-    for cell in plan.expansion.cells:
-        facts = _first_certificate(plan, cell)
-        if facts is not None:
-            yield facts
-
-
-def _first_certificate(plan: Plan, cell: Cell) -> Row | None:
-    """Of the cell's first finished replicate; all replicates start from the same file."""
-    for job in plan.jobs.values():
-        if job.cell == cell.id and job.kind == "fit" and job.key in plan.finished:
-            attempt = plan.workspace.run_store.attempts(job.key) / str(plan.finished[job.key]["attempt"])
-            facts = summary(certificate_of(attempt) or {})
-            return {
-                "cell": cell.id,
-                "source": cell.pretraining,
-                **facts,
-                **terms(plan.workspace.study, cell.pretraining),
-            }
-    return None
 
 
 def _run_times(plan: Plan) -> Iterator[Row]:

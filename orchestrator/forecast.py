@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+from orchestrator.halving import mean_epochs
 from search_spaces.arms import ClassificationArm, DetectionArm, RadiomicsArm
 from search_spaces.backbones import find
 from search_spaces.jobs import Job
@@ -52,7 +53,8 @@ def estimate(study: StudySpec, job: Job, sizes: Sizes) -> float:
         return seconds + extra.get(job.kind, 0.0)
     if isinstance(arm, DetectionArm):
         seconds += _DETECTOR_START if job.kind != "predict" else 0.0
-    return seconds + max(job.epochs, 0) * _images(study, job, sizes) * _per_image(study, arm, job)
+    epochs = mean_epochs(arm.tune) if job.kind == "tune" else job.epochs
+    return seconds + epochs * _images(study, job, sizes) * _per_image(study, arm, job)
 
 
 def estimate_ingestion(names: Iterable[str], sizes: Sizes) -> float:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from infra.records import EpochRow, JobRecord, Status
+from orchestrator.licenses import Terms, terms_of_cell
 from orchestrator.plan import Plan
 from orchestrator.schedule import Schedule, State
 from search_spaces.jobs import Job
 
-_MAY_LEAVE = ("value", "epoch")
+_RESULTS = {"value": "value", "epoch": "best_epoch", "epochs_trained": "epochs_trained"}
+"""Values of a result that become metrics, and their names there."""
 
 
 def job_records(plan: Plan, schedule: Schedule | None) -> Iterator[JobRecord]:
     """One record per job that was ever started, and per job that is blocked."""
     store = plan.workspace.run_store
     finished, failed = store.finished(), store.failed()
-    users = _users(plan)
+    users, terms = _users(plan), _terms(plan)
     for key, job in plan.jobs.items():
         state = None if schedule is None else schedule.states.get(key)
         record = finished.get(key) or (None if state is State.RUNNING else failed.get(key))
@@ -27,9 +30,9 @@ def job_records(plan: Plan, schedule: Schedule | None) -> Iterator[JobRecord]:
         attempt = store.attempts(key) / str(named) if named else store.newest_attempt(key)
         if attempt is None and record is None and state is not State.BLOCKED:
             continue
-        status = _status(key in finished, state)
+        status = _status(key in finished, state, has_come=bool(store.rungs(key)))
         tries = len(store.attempts_so_far(key))
-        yield _record(job, status, record or {}, attempt, users.get(key, []), tries)
+        yield _record(job, status, record or {}, attempt, users.get(key, []), tries, terms(job))
 
 
 def epochs_of(attempt: Path) -> list[EpochRow]:
@@ -44,21 +47,44 @@ def certificate_of(attempt: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-def _status(is_finished: bool, state: State | None) -> Status:
-    """A job that was started, did not finish and does not run now has failed, or was cut off, which is no better."""
+def _status(is_finished: bool, state: State | None, *, has_come: bool) -> Status:
+    """A job that was started, did not finish and does not run now has failed, or was cut off, which is no better.
+
+    `has_come`: a trial that waits at a rung is on its way as long as the sweep is.
+    """
     if is_finished:
         return "finished"
-    return "running" if state is State.RUNNING else "blocked" if state is State.BLOCKED else "failed"
+    if state is State.RUNNING or (state is State.WAITING and has_come):
+        return "running"
+    return "blocked" if state is State.BLOCKED else "failed"
+
+
+def _terms(plan: Plan) -> Callable[[Job], Terms]:
+    """License and commercial use by job: of replicates, the models that people take away."""
+
+    @functools.cache
+    def of(source: str, backbone: str) -> Terms:
+        return terms_of_cell(plan.workspace.study, source, backbone)
+
+    return lambda job: of(job.pretraining, job.backbone) if job.kind == "fit" else {}
 
 
 def _record(
-    job: Job, status: Status, record: Mapping[str, Any], attempt: Path | None, users: list[str], tries: int
+    job: Job,
+    status: Status,
+    record: Mapping[str, Any],
+    attempt: Path | None,
+    users: list[str],
+    tries: int,
+    terms: Mapping[str, str],
 ) -> JobRecord:
     result = record.get("result", {})
     ended = record.get("ended")
     # A job without journal (still starting, or blocked) has the time of its folder as its start.
     started = record.get("started") or (int(attempt.name.split("-")[0]) / 1e9 if attempt else 0.0)
-    metrics = {f"best/{name}": float(result[name]) for name in _MAY_LEAVE if isinstance(result.get(name), int | float)}
+    metrics = {
+        metric: float(result[name]) for name, metric in _RESULTS.items() if isinstance(result.get(name), int | float)
+    }
     if "core_seconds" in record:
         metrics |= {"core_seconds": record["core_seconds"], "peak_megabytes": record["peak_megabytes"]}
     return JobRecord(
@@ -78,14 +104,24 @@ def _record(
         status=status,
         started_ms=int(started * 1000),
         ended_ms=int(ended * 1000) if ended else None,
-        hyperparameters=dict(record.get("hyperparameters", {})),
+        hyperparameters=dict(record.get("hyperparameters") or _given(attempt)),
         epochs=epochs_of(attempt) if attempt else [],
         metrics=metrics,
         used_by=users,
         certificate=certificate_of(attempt) if attempt else None,
         error=str(record.get("type", "")),
         attempt=max(tries, 1),
+        pruned=bool(result.get("pruned", False)),
+        terms=terms,
     )
+
+
+def _given(attempt: Path | None) -> dict[str, Any]:
+    """What a job that has not ended was handed; one that was cut off at its start has no record."""
+    path = None if attempt is None else attempt / "job.json"
+    if path is None or not path.exists():
+        return {}
+    return dict(json.loads(path.read_text())["job"].get("hyperparameters", {}))
 
 
 def _users(plan: Plan) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from infra.environment import code_version
+from orchestrator.halving import Halving
 from orchestrator.intake import Cohort
 from orchestrator.lock import Lock, read_lock
 from orchestrator.resources import Capacity, shape_of
@@ -68,6 +69,7 @@ class Plan:
             failed={key: f"{record['error']} (failed before, nothing changed)" for key, record in self.failed.items()},
             locked_fits=locked,
             settled_elsewhere=settled,
+            halving=Halving(jobs, self.workspace.run_store),
         )
 
     def refreshed(self) -> Plan:

@@ -64,6 +64,11 @@ class Progress:
             name = next((name for name in _METRICS if name in metrics), None)
             job.epoch, job.metric = epoch, "" if name is None else f"{name.split('/')[1]} {metrics[name]:.3f}"
 
+    def paused(self, key: str) -> None:
+        """A trial came to a rung and waits for the others of its batch."""
+        self.running.pop(key, None)
+        self._say()
+
     def ended(self, key: str) -> None:
         """A job ended, in whatever way."""
         self.running.pop(key, None)

@@ -13,9 +13,11 @@ import polars as pl
 from infra.environment import code_version, commit
 from infra.records import CellRecord, StudyRecord, TrackingError
 from orchestrator.journal import job_records
+from orchestrator.licenses import terms_of_cell
 from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.schedule import Schedule
+from orchestrator.tuning import near_bound, space_of
 
 if TYPE_CHECKING:
     from evaluation.comparison.comparing import Comparison
@@ -85,9 +87,11 @@ def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellReco
     lock = read_lock(plan.workspace)
     exploratory = set() if lock is None else lock.exploratory(plan.jobs.values())
     metrics = {} if comparison is None else cell_metrics(comparison)
+    arms = {arm.name: arm for arm in plan.workspace.study.arms}
     for cell in plan.expansion.cells:
         fits = [job for job in plan.jobs.values() if job.cell == cell.id and job.kind == "fit"]
         done = [plan.finished[job.key] for job in fits if job.key in plan.finished]
+        tuned = dict(done[0]["hyperparameters"]) if done else {}
         yield CellRecord(
             cell=cell.id,
             arm=cell.arm,
@@ -98,7 +102,9 @@ def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellReco
             metrics=metrics.get(cell.id, {}),
             replicates_published=len(done),
             replicates_planned=len(fits),
-            tuned=dict(done[0]["hyperparameters"]) if done else {},
+            tuned=tuned,
+            near_bound=tuple(near_bound(space_of(arms[cell.arm]), tuned)),
+            terms=terms_of_cell(plan.workspace.study, cell.pretraining, cell.backbone),
             exploratory=cell.id in exploratory,
         )
 

@@ -15,6 +15,7 @@ from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.recording import Recorder
 from orchestrator.results import compare_cells
+from orchestrator.serving import register_best
 from orchestrator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def report(plan: Plan, problems: Mapping[str, str], command: str, recorder: Reco
     context = gather(plan, lock, comparison, problems, command)
     page = write_report(context, plan.workspace.report)
     if recorder is not None:
-        recorder.replay(comparison, _to_share(context, plan.workspace))
+        if recorder.replay(comparison, _to_share(context, plan.workspace)):
+            register_best(plan, recorder.uri, recorder.say)
         recorder.close()
     return page
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestrator.forecast import longest_paths
+from orchestrator.halving import Halving
 from orchestrator.resources import Capacity, Shape
 from search_spaces.jobs import Job
 
@@ -41,6 +42,8 @@ class Schedule:
     failed: Mapping[str, str] = field(default_factory=dict)
     locked_fits: Collection[str] = ()
     settled_elsewhere: Collection[str] = ()
+    halving: Halving | None = None
+    """Where tuning trials stand; without it there are no rungs."""
     states: dict[str, State] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     retriable: set[str] = field(default_factory=set)
@@ -91,6 +94,14 @@ class Schedule:
         self.states[key] = State.FINISHED
         self.reasons.pop(key, None)
 
+    def pause(self, key: str) -> bool:
+        """Let a trial wait if it came to a rung since it was started; what it did counts, so its tries start anew."""
+        if self.halving is None or not self.halving.has_come(key):
+            return False
+        self.states[key] = State.WAITING
+        self.tries[key] = 0
+        return True
+
     def lose(self, key: str, reason: str) -> None:
         """A job's process or node was lost: try again, a few times."""
         if self.tries[key] < MAX_TRIES:
@@ -121,7 +132,14 @@ class Schedule:
             return False
         if any(self._state(key) is not State.FINISHED for key in job.needs):
             return False
-        return all(self._state(key) in ENDED for key in job.trials)
+        return all(self._has_ended(key) for key in job.trials) and self._may_go_on(job)
+
+    def _may_go_on(self, job: Job) -> bool:
+        """Whether a trial does not wait at a rung for the others of its batch."""
+        return self.halving is None or self.halving.stage(job.key, self._has_ended) is not None
+
+    def _has_ended(self, key: str) -> bool:
+        return self._state(key) in ENDED
 
     def _state(self, key: str) -> State:
         return self.states.get(key, State.FINISHED if key in self.finished else State.WAITING)

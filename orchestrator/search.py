@@ -79,6 +79,9 @@ class StudySearcher(Searcher):
             self._schedule.finish(key)
         elif message.get("state") == "failed":
             self._schedule.fail(key, str(message["error"]), for_good=bool(message["deterministic"]))
+        elif self._schedule.pause(key):
+            self._progress.paused(key)
+            return
         else:
             self._schedule.lose(key, str(message.get("error") or "the worker or its node was lost"))
             if self._schedule.states[key] is State.FAILED:

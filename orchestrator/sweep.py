@@ -13,6 +13,7 @@ from infra.cluster import Cluster, check_request, connect, disconnect
 from infra.lease import Lease
 from orchestrator import launch
 from orchestrator.assignment import TASKS, Assigner
+from orchestrator.contradictions import contradictions, sentences
 from orchestrator.forecast import Sizes, estimate
 from orchestrator.intake import known, take_in
 from orchestrator.lock import read_lock, write_lock
@@ -49,6 +50,8 @@ class Outcome:
     plan: Plan
     schedule: Schedule
     report: Path
+    contradictions: dict[str, str] = field(default_factory=dict)
+    """Published jobs whose certificates contradict others': key -> what is wrong."""
 
     @property
     def waits_for_others(self) -> int:
@@ -58,9 +61,10 @@ class Outcome:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Failed and blocked jobs of this run: key -> reason."""
+        """Failed and blocked jobs of this run, and contradictions of the study: key -> reason."""
         bad = {State.FAILED, State.BLOCKED}
-        return {key: self.schedule.reasons[key] for key, state in self.schedule.states.items() if state in bad}
+        failed = {key: self.schedule.reasons[key] for key, state in self.schedule.states.items() if state in bad}
+        return failed | self.contradictions
 
 
 def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
@@ -76,7 +80,10 @@ def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
         schedule = plan.schedule(Capacity(1), read_lock(workspace))
         if schedule.count(State.WAITING) > len(schedule.held()):
             schedule = _run(plan, join(), request, console, recorder)
-        outcome = Outcome(plan.refreshed(), schedule, workspace.report / "report.html")
+        done = plan.refreshed()
+        outcome = Outcome(done, schedule, workspace.report / "report.html", sentences(contradictions(done)))
+        for sentence in outcome.contradictions.values():
+            console.print(sentence, style="red", highlight=False, soft_wrap=True, markup=False)
         report(outcome.plan, outcome.problems, request.command, recorder)
     return outcome
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from search_spaces.backbones import TIMM_MODELS
-from search_spaces.hyperparameters import SPACES, Float
+from search_spaces.hyperparameters import SPACES
 from search_spaces.initialization import INITIALIZATIONS
 from search_spaces.study import StudySpec, load_study
 

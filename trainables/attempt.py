@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import json
+import logging
 import os
-import resource
-import shutil
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import parent_process
@@ -19,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from infra.environment import code_version, versions
 from infra.lease import claim, newest_number
 from infra.store import RunStore, replace, to_json
-from search_spaces.errors import StudyError
+from trainables.certificate import verify
+from trainables.checkpoints import Checkpoints
+from trainables.ending import TRAINS, Ending
+from trainables.log import log_to
 from trainables.task import Job, Stop
 
 if TYPE_CHECKING:
     import polars as pl
 
-KEPT_CHECKPOINTS = 2
+_LOG = logging.getLogger(__name__)
 
 
 def work(payload: dict[str, Any], sender: Connection) -> None:
@@ -37,20 +37,28 @@ def work(payload: dict[str, Any], sender: Connection) -> None:
 
 
 def try_job(payload: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
-    """Try the job, publish it, and say how it ended: finished, stopped, or failed with one line."""
+    """Try the job, publish it, and say how it ended: finished, paused, stopped, or failed with one line."""
     try:
         attempt = Attempt(payload, RunStore(Path(payload["store"])), send)
     except OSError as error:  # the store itself: nothing can be recorded in it
         send({"state": "lost", "error": f"{type(error).__name__}: {error}"})
         return
+    with log_to(attempt.folder / "log.txt"):
+        send(_outcome(attempt, payload["tasks"]))
+
+
+def _outcome(attempt: Attempt, tasks: str) -> dict[str, Any]:
+    job = attempt.job
+    _LOG.info("%s on %s with %d threads, up to epoch %d", job["name"], attempt.device, attempt.threads, job["until"])
     try:
-        _run(payload["job"], attempt, payload["tasks"])
-        attempt.publish()
-        send({"state": "finished"})
+        _run(job, attempt, tasks)
+        return attempt.publish()
     except Stop:
-        send({"state": "stopped"})
+        _LOG.info("stopped: a later attempt at the same job has taken over")
+        return {"state": "stopped"}
     except Exception as error:  # the one place that catches everything: a job's failure is data
-        send({"state": "failed", **attempt.record_failure(error)})
+        _LOG.exception("failed")
+        return attempt.record_failure(error)
 
 
 def _run(job: Job, attempt: Attempt, tasks: str) -> None:
@@ -70,11 +78,12 @@ class Attempt:
         self.threads: int = payload["threads"]
         self._store = store
         self._send = send
-        self._earlier = store.attempts_so_far(self.job["key"])
+        earlier = store.attempts_so_far(self.job["key"])
         self.folder = store.start_attempt(self.job, {"code": code_version(), "versions": versions()})
+        self._checkpoints = Checkpoints(self.job, self.folder, earlier)
         self._claims = self.folder.parent.parent / "claims"
         self._claim = claim(self._claims, self.folder.name)
-        self._started = time.time()
+        self._ending = Ending(store, self.job, self.folder, self.device, time.time())
         self._certificate: dict[str, Any] = {}
         self._result: dict[str, Any] = {}
 
@@ -83,34 +92,19 @@ class Attempt:
         self._check_claim()
         row = {"epoch": epoch, "time_ms": int(time.time() * 1000), "metrics": metrics}
         replace(self.folder / "journal" / f"{epoch:06d}.json", to_json(row))
+        _LOG.info("epoch %d: %s", epoch, ", ".join(f"{name} {value:.5g}" for name, value in metrics.items()))
         self._send({"state": "running", "epoch": epoch, "metrics": metrics})
 
     def save_checkpoint(self, epoch: int, write: Callable[[Path], None]) -> None:
         """Let `write` fill a folder, publish it by renaming, keep the newest two."""
-        final = self.folder / "checkpoint" / f"{epoch:06d}"
-        draft = final.with_name(f".{final.name}")
-        draft.mkdir(parents=True)
-        write(draft)
-        draft.rename(final)
-        for old in sorted(final.parent.glob("[0-9]*"))[:-KEPT_CHECKPOINTS]:
-            shutil.rmtree(old)
+        self._checkpoints.save(epoch, write)
 
     def newest_checkpoint(self) -> Path | None:
-        """The furthest that an earlier attempt with the same settings came; the journal up to there is taken over."""
-        alike = [attempt for attempt in self._earlier if self._is_alike(attempt)]
-        found = [path for attempt in alike for path in (attempt / "checkpoint").glob("[0-9]*")]
-        if not found:
-            return None
-        newest = max(found, key=lambda path: path.name)
-        for chunk in sorted((newest.parent.parent / "journal").glob("[0-9]*.json")):
-            if chunk.stem <= newest.name:
-                replace(self.folder / "journal" / chunk.name, chunk.read_bytes())
+        """The furthest that this attempt or an earlier one came, with the journal up to there taken over."""
+        newest = self._checkpoints.newest()
+        if newest is not None:
+            _LOG.info("goes on from epoch %d of attempt %s", int(newest.name), newest.parent.parent.name)
         return newest
-
-    def _is_alike(self, attempt: Path) -> bool:
-        """Whether an attempt trained with these hyperparameters; one that was cut off at its start has no record."""
-        path = attempt / "job.json"
-        return path.exists() and json.loads(path.read_text())["job"]["hyperparameters"] == self.job["hyperparameters"]
 
     def certify(self, facts: dict[str, Any]) -> None:
         """Add facts to certificate.json."""
@@ -134,41 +128,23 @@ class Attempt:
         """The folder of a published job."""
         return self._store.published(key)
 
-    def publish(self) -> None:
-        """Create the finished record, unless the attempt was superseded or another one was first."""
+    def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What jobs compute once for each other: the first writer's record, and the same for all who ask."""
+        return self._store.once(f"shared/{name}", make)
+
+    def publish(self) -> dict[str, Any]:
+        """Publish what was done, or pause at a rung; the message for the driver.
+
+        Raises Stop if the attempt was superseded, and CertificateError if a network is not what its cell says.
+        """
         self._check_claim()
-        replace(self.folder / "result.json", to_json(self._result))
-        first = self._store.publish(self.job["key"], self.folder, {**self._record(), "result": self._result})
-        # Only now: a kill before the publication would otherwise cost the whole training.
-        for attempt in (*self._earlier, self.folder):
-            shutil.rmtree(attempt / "checkpoint", ignore_errors=True)
-        if not first:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self.job["kind"] in TRAINS and self.job["task"] != "radiomics":
+            verify(self.job, self._certificate)
+        return self._ending.publish(self._result, self._checkpoints)
 
     def record_failure(self, error: Exception) -> dict[str, Any]:
-        """Keep the traceback with the attempt; returns the line that people see, and whether it would fail again."""
-        text = traceback.format_exc()
-        # A StudyError or a bug raises the same way again; a lost disk, connection or GPU memory may not.
-        transient = isinstance(error, (OSError, MemoryError)) or type(error).__name__ == "OutOfMemoryError"
-        line = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
-        facts = {"type": type(error).__name__, "error": line, "traceback": text, "deterministic": not transient}
-        record = {**self._record(), **facts}
-        self._store.record_failure(self.job["key"], {**record, "attempt": self.folder.name})
-        return {"error": line, "deterministic": not transient}
-
-    def _record(self) -> dict[str, Any]:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return {
-            "name": self.job["name"],
-            "kind": self.job["kind"],
-            "started": self._started,
-            "ended": time.time(),
-            "core_seconds": usage.ru_utime + usage.ru_stime,
-            "peak_megabytes": usage.ru_maxrss / 1024,
-            "device": self.device,
-            "code": code_version(),
-            "hyperparameters": self.job["hyperparameters"],
-        }
+        """Keep the traceback; the message for the driver says in one line what it was."""
+        return self._ending.fail(error)
 
     def _identified(self, table: pl.DataFrame) -> pl.DataFrame:
         import polars as pl

@@ -59,16 +59,88 @@ FAILURES: Schema = {
 }
 CERTIFICATES: Schema = {
     "cell": pl.String(),
-    "tensors_loaded": pl.Int64(),
-    "tensors_missing": pl.Int64(),
-    "share": pl.Float64(),  # of the backbone's tensors, 0 to 1
+    "replicates": pl.Int64(),  # whose certificates the row sums up, the least favorable number of each
+    "init": pl.String(),
     "source": pl.String(),
+    "file": pl.String(),
     "sha256": pl.String(),
+    "tensors_loaded": pl.Int64(),
+    "tensors_reshaped": pl.Int64(),
+    "tensors_missing": pl.Int64(),
+    "tensors_left_over": pl.Int64(),
+    "share": pl.Float64(),  # of the backbone's tensors, 0 to 1
     "trainable_parameters": pl.Int64(),
     "frozen_parameters": pl.Int64(),
+    "optimizer": pl.String(),
+    "learning_rate": pl.Float64(),
+    "weight_decay": pl.Float64(),
+    "pixels": pl.String(),  # where the images lie while the network trains
+    "precision": pl.String(),
+    "pace": pl.String(),
+    "out_of_memory": pl.Int64(),  # times that a batch was computed in smaller parts
+    "checked": pl.String(),  # what the certificates of all replicates prove
+    "unproven": pl.String(),
     "trained_on": pl.String(),  # modality and anatomy of the source
     "license": pl.String(),
     "commercial_use": pl.String(),  # yes | no | unknown
+}
+FINDINGS: Schema = {
+    "kind": pl.String(),  # alike | start | source
+    "first": pl.String(),  # names of the jobs that contradict each other
+    "second": pl.String(),
+    "sentence": pl.String(),
+}
+TUNING: Schema = {
+    "arm": pl.String(),
+    "cell": pl.String(),
+    "trials": pl.Int64(),  # planned
+    "epochs": pl.Int64(),  # planned, of each trial
+    "finished": pl.Int64(),
+    "pruned": pl.Int64(),
+    "failed": pl.Int64(),
+    "epochs_trained": pl.Int64(),  # by all trials together
+    "chosen": pl.Int64(),  # number of the trial; null before a replicate is published
+    "value": pl.Float64(),
+    "hyperparameters": pl.String(),  # the tuned ones that were chosen
+    "near_bound": pl.String(),  # names of those within 5 % of a bound of their range
+    "rate_low": pl.Float64(),  # range of the learning rate that was searched
+    "rate_high": pl.Float64(),
+}
+TRIALS: Schema = {
+    "arm": pl.String(),
+    "cell": pl.String(),
+    "trial": pl.Int64(),
+    "state": pl.String(),  # finished | pruned | failed | not run
+    "value": pl.Float64(),
+    "epochs_trained": pl.Int64(),
+    "chosen": pl.Boolean(),
+}
+"""All further columns of `trials` are hyperparameters."""
+ELASTIC_NETS: Schema = {
+    "arm": pl.String(),
+    "cell": pl.String(),
+    "fold": pl.Int64(),
+    "seed": pl.Int64(),
+    "C": pl.Float64(),
+    "C_at_bound": pl.Boolean(),
+    "l1_ratio": pl.Float64(),
+    "l1_ratio_at_bound": pl.Boolean(),
+    "inner_auc": pl.Float64(),
+    "value": pl.Float64(),  # AUC of the fold's validation patients
+    "selected": pl.Int64(),  # features with a coefficient
+    "converged": pl.Boolean(),
+    "training_regions": pl.Int64(),
+    "training_patients": pl.Int64(),
+    "training_images_without_features": pl.Int64(),
+}
+COEFFICIENTS: Schema = {
+    "cell": pl.String(),
+    "feature": pl.String(),
+    "kept": pl.Int64(),  # replicates in which it passed the filter of constant and correlated features
+    "selected": pl.Int64(),  # replicates in which its coefficient is not 0
+    "mean": pl.Float64(),  # log-odds per training deviation, over the replicates that selected it
+    "min": pl.Float64(),
+    "max": pl.Float64(),
 }
 RUN_TIMES: Schema = {
     "kind": pl.String(),
@@ -85,6 +157,11 @@ SCHEMAS: dict[str, Schema] = {
     "left_out": LEFT_OUT,
     "failures": FAILURES,
     "certificates": CERTIFICATES,
+    "findings": FINDINGS,
+    "tuning": TUNING,
+    "trials": TRIALS,
+    "elastic_nets": ELASTIC_NETS,
+    "coefficients": COEFFICIENTS,
     "run_times": RUN_TIMES,
 }
 """Columns of each frame, by the name of the field; use them to build frames, empty ones too."""
@@ -109,6 +186,12 @@ class ReportContext:
     failures: pl.DataFrame
     comparison: Comparison
     certificates: pl.DataFrame
+    findings: pl.DataFrame
+    """Certificates that contradict each other: shown on top, because nothing below can be trusted then."""
+    tuning: pl.DataFrame
+    trials: pl.DataFrame
+    elastic_nets: pl.DataFrame
+    coefficients: pl.DataFrame
     run_times: pl.DataFrame
     environment: dict[str, str]
     lock: dict[str, str]

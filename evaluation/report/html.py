@@ -11,7 +11,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from evaluation.report import centers, contrasts, discrimination, effects, figures, tables
+from evaluation.report import (
+    centers,
+    certificates,
+    contrasts,
+    discrimination,
+    effects,
+    figures,
+    radiomics,
+    tables,
+    tuning,
+)
 from evaluation.report.calibration import calibration
 from evaluation.report.decision_curves import decision_curves
 from evaluation.report.decisions import decisions
@@ -37,6 +47,7 @@ def render(context: ReportContext, files: Mapping[str, str] | None = None) -> st
     """
     curves = [figure for arm in context.arms if (figure := figures.roc(context, arm))]
     benefits = [figure for arm in context.arms if (figure := decision_curves(context, arm))]
+    ranges = [figure for arm in context.arms if (figure := tuning.rates(context, arm))]
     page = (
         _environment()
         .get_template("template.html.jinja")
@@ -51,10 +62,11 @@ def render(context: ReportContext, files: Mapping[str, str] | None = None) -> st
             pairs_adjustment=adjustment(context.seen.contrasts),
             curves=curves,
             decision_curves=benefits,
+            learning_rates=ranges,
             **_tables(context),
             style=_inlined("style.css"),
             script=_inlined("report.js"),
-            plotly=_plotly() if curves or benefits else "",
+            plotly=_plotly() if curves or benefits or ranges else "",
         )
     )
     return page.lstrip()
@@ -63,7 +75,7 @@ def render(context: ReportContext, files: Mapping[str, str] | None = None) -> st
 def _arm(context: ReportContext, arm: str) -> dict[str, Any]:
     makers = (
         discrimination.discrimination, discrimination.single_models,
-        operating_points, calibration, subgroups, localization, stability,
+        operating_points, calibration, subgroups, localization, stability, tuning.trials,
     )  # fmt: skip
     return {"name": arm, "box": arm_box(context, arm)} | {make.__name__: make(context, arm) for make in makers}
 
@@ -73,9 +85,10 @@ def _tables(context: ReportContext) -> dict[str, Any]:
     makers: tuple[Callable[[ReportContext], Table | list[Table]], ...] = (
         effects.primary, effects.named_effects, contrasts.aggregate_contrasts, contrasts.matrices, decisions,
         net_benefit, centers.areas_over_centers, centers.differences_over_centers, centers.center_probe,
-        stability_pairs,
+        stability_pairs, tuning.choices, radiomics.coefficients, radiomics.elastic_nets,
         tables.cohort, tables.quarantine, tables.leakage, tables.budgets, tables.run_times,
-        tables.certificates, tables.left_out, tables.failures, tables.environment, tables.lock,
+        certificates.certificates, certificates.findings,
+        tables.left_out, tables.failures, tables.environment, tables.lock,
     )  # fmt: skip
     return {make.__name__: make(context) for make in makers}
 

@@ -81,6 +81,11 @@ def count(value: Number) -> str:
     return MISSING if value is None or math.isnan(value) else str(round(value))
 
 
+def scientific(value: Number) -> str:
+    """A learning rate or another number whose size matters more than its digits: three of them."""
+    return MISSING if value is None or math.isnan(value) else f"{value:.3g}".replace("-", "−")
+
+
 def threshold(value: Number) -> str:
     """A threshold on a score, four decimals; infinite where nobody is called positive."""
     if value is None or math.isnan(value):

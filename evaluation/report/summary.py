@@ -27,6 +27,10 @@ MOST_CONTRASTS = 6
 """Primary contrasts told on the first screen; the rest are in their table."""
 
 
+MOST_ALARMS = 5
+"""Contradictions told on top of the report; the rest are in their table."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """Sentences of the first screen; `attention` pairs a sentence with the section that it points to."""
@@ -34,6 +38,8 @@ class Summary:
     facts: tuple[tuple[str, str], ...]
     """What and how many."""
     setting: str
+    alarms: tuple[str, ...]
+    """What makes results below untrustworthy: certificates that contradict each other."""
     sealed: str
     """Why external results are not shown; empty once they are."""
     primary: tuple[tuple[str, str], ...]
@@ -50,12 +56,19 @@ def summarize(context: ReportContext) -> Summary:
     return Summary(
         facts=_facts(context),
         setting=_setting(context),
+        alarms=_alarms(context),
         sealed=_sealed(context),
         primary=tuple(primary[:MOST_CONTRASTS]),
         untold=max(0, len(primary) - MOST_CONTRASTS),
         best=tuple(sentence for arm in context.arms for sentence in _best(context, arm)),
         attention=_attention(context),
     )
+
+
+def _alarms(context: ReportContext) -> tuple[str, ...]:
+    sentences = context.findings["sentence"].to_list()
+    untold = len(sentences) - MOST_ALARMS
+    return (*sentences[:MOST_ALARMS], *((f"{plural(untold, 'more finding')} of this kind.",) if untold > 0 else ()))
 
 
 def _sealed(context: ReportContext) -> str:
@@ -151,6 +164,7 @@ def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
     cells = context.cells
     incomplete = cells.filter(pl.col("replicates_finished") < pl.col("replicates_planned")).height
     exploratory = cells.filter(pl.col("exploratory")).height
+    near = context.tuning.filter(pl.col("near_bound") != "").height
     aside = int(context.quarantine["count"].sum())
     stops = context.leakage.filter(pl.col("severity") == "stops").height
     warns = context.leakage.height - stops
@@ -161,6 +175,7 @@ def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
         (lost, f"{plural(lost, 'primary contrast')} without an estimate", "contrasts-primary"),
         *((number, _flagged(number, flag), "contrasts-primary") for flag, number in Counter(flagged).items()),
         (incomplete, f"{plural(incomplete, 'cell')} incomplete", "budgets"),
+        (near, f"{plural(near, 'cell')} chose a hyperparameter near a bound of its range", "tuning-choices"),
         (exploratory, f"{plural(exploratory, 'cell')} exploratory: added after the lock", "budgets"),
         (context.failures.height, f"{plural(context.failures.height, 'job')} failed", "failures"),
         (stops, f"{plural(stops, 'finding')} of duplicates that stop the study", "leakage"),

@@ -1,4 +1,4 @@
-"""Frames of the study itself as display tables: cohort, budgets, certificates, what failed and with what it was run."""
+"""Frames of the study itself as display tables: cohort, budgets, what failed and with what it was run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.display import Column, Entry, Field, Group, Row, Table, columns_of, rows_of, text
+from evaluation.report.display import Column, Entry, Field, Group, Row, Table, columns_of, lines, rows_of, text
 from evaluation.report.names import arm_box, cell_heading
-from evaluation.report.numbers import MISSING, count, duration, fraction
+from evaluation.report.numbers import MISSING, count, duration
 
 LONGEST_TEXT = 200
 """Characters of a free text shown in a cell; the CSV holds all of it."""
@@ -76,8 +76,8 @@ def budgets(context: ReportContext) -> Table:
     columns = (
         Column("Cell"),
         Column("Replicates", numeric=True, title="finished / planned"),
-        Column("Trials", numeric=True),
-        Column("Epochs", numeric=True),
+        Column("Trials × epochs", numeric=True, title="planned for tuning; below, what became of them"),
+        Column("Epochs", numeric=True, title="of each replicate"),
         Column("Core time", numeric=True, title="tuning, fitting and predicting"),
         Column(
             "Pretraining core time",
@@ -92,11 +92,12 @@ def budgets(context: ReportContext) -> Table:
 
 
 def _budget_rows(context: ReportContext, arm: str) -> tuple[Row, ...]:
+    tuning = {row["cell"]: row for row in context.tuning.iter_rows(named=True)}
     return tuple(
         (
             cell_heading(context, cell),
             Entry(f"{count(facts['replicates_finished'])}/{count(facts['replicates_planned'])}"),
-            Entry(count(facts["trials"])),
+            _tuning_budget(tuning.get(cell)),
             Entry(count(facts["epochs"])),
             Entry(duration(facts["core_seconds"])),
             Entry(duration(facts["pretrain_core_seconds"])),
@@ -105,6 +106,15 @@ def _budget_rows(context: ReportContext, arm: str) -> tuple[Row, ...]:
         for cell, facts in context.by_cell.items()
         if facts["arm"] == arm
     )
+
+
+def _tuning_budget(row: dict[str, Any] | None) -> Entry:
+    """Trials times epochs as planned, what became of the trials, and how many epochs were trained of all planned."""
+    if row is None:
+        return Entry(MISSING)
+    ends = ", ".join(f"{count(row[state])} {state}" for state in ("finished", "pruned", "failed") if row[state])
+    epochs = f"{count(row['epochs_trained'])} of {count(row['trials'] * row['epochs'])} epochs"
+    return Entry(f"{count(row['trials'])} × {count(row['epochs'])}", lines(ends, epochs))
 
 
 def run_times(context: ReportContext) -> Table:
@@ -116,25 +126,6 @@ def run_times(context: ReportContext) -> Table:
         Field("median_seconds", "Median per job", duration, numeric=True),
     )
     return _listing("run-times", "Run times", context.run_times, fields, "No job has finished.")
-
-
-def certificates(context: ReportContext) -> Table:
-    """Which weights each cell really started from."""
-    fields = (
-        Field("cell", "Cell", lambda cell: cell_heading(context, cell)),
-        Field("tensors_loaded", "Tensors loaded", count, numeric=True),
-        Field("tensors_missing", "Missing", count, numeric=True),
-        Field("share", "Share", fraction, numeric=True),
-        Field("trainable_parameters", "Trainable parameters", count, numeric=True),
-        Field("frozen_parameters", "Frozen parameters", count, numeric=True),
-        Field("source", "Source"),
-        Field("trained_on", "Trained on"),
-        Field("license", "License"),
-        Field("commercial_use", "Commercial use"),
-        Field("sha256", "SHA-256", _digest),
-    )
-    empty = "No certificate: nothing has been trained."
-    return _listing("certificates", "What was loaded before the first step", context.certificates, fields, empty)
 
 
 def left_out(context: ReportContext) -> Table:
@@ -189,13 +180,9 @@ def _clipped(value: str | None) -> Entry:
 
 
 def _last_line(value: str | None) -> Entry:
-    lines = text(value).strip().splitlines() or [MISSING]
-    last = _clipped(lines[-1].strip())
-    return last if len(lines) == 1 else Entry(last.text, ("in full in the CSV",))
-
-
-def _digest(value: str | None) -> Entry:
-    return Entry(text(value)[:12], title=text(value))
+    told = text(value).strip().splitlines() or [MISSING]
+    last = _clipped(told[-1].strip())
+    return last if len(told) == 1 else Entry(last.text, ("in full in the CSV",))
 
 
 def _severity(value: str | None) -> Entry:

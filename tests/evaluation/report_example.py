@@ -17,7 +17,7 @@ from evaluation.comparison.curves import ROC
 from evaluation.comparison.operating_points import OPERATING_POINTS
 from evaluation.comparison.performance import PERFORMANCE
 from evaluation.report.context import SCHEMAS, ReportContext
-from tests.evaluation import report_frames
+from tests.evaluation import report_frames, report_training
 from tests.evaluation.report_cells import (
     ARMS,
     AUCS,
@@ -204,8 +204,6 @@ def example(**changes: Any) -> ReportContext:
 
 
 def _finished() -> ReportContext:
-    loaded = (BEST, 318, 2, 318 / 320, "radimagenet", "ab12" * 16, 2_049_000, 0)
-    certificate = (*loaded, "CT, MR and ultrasound, whole body", "on request", "unknown")
     return ReportContext(
         study="bone-tumors",
         description="Does it pay to start from medical images?",
@@ -217,7 +215,7 @@ def _finished() -> ReportContext:
         left_out=frame("left_out", ("resnet50 × none × transfer", "there is nothing to transfer from")),
         failures=frame("failures", ("9f" * 16, CHEST, "fit", "RuntimeError: CUDA out of memory", 2)),
         comparison=comparison(),
-        certificates=frame("certificates", certificate),
+        **report_training.frames(),
         run_times=frame("run_times", ("fit", 20, 32000.5, 1580.0), ("predict", 60, 95.0, 1.4)),
         environment={"python": "3.11.9", "torch": "2.15.0", "commit": "0123abc"},
         lock={"locked at": "2026-03-01 09:00", "plan hash": "c0ffee", "external opened at": "2026-03-03 21:14"},

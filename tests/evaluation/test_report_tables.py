@@ -182,7 +182,14 @@ def test_pretraining_cost_has_its_own_column() -> None:
 
     costs = rows(table)["yolov5n · chest · transfer"]
 
-    assert [entry.text for entry in costs] == ["2/3", "16", "50", "90 min", "16 min", "lr=0.0021, weight_decay=0.01"]
+    assert [entry.text for entry in costs] == [
+        "2/3",
+        "16 × 20",
+        "50",
+        "90 min",
+        "16 min",
+        "lr=0.0021, weight_decay=0.01",
+    ]
 
 
 def test_of_a_traceback_the_last_line_is_shown() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from infra.privacy import check_metrics, check_params, check_tags, check_text, exception_type
-from infra.records import JobRecord, PrivacyError, StudyRecord
+from infra.privacy import as_words, check_metrics, check_params, check_tags, check_text, exception_type
+from infra.records import CellRecord, JobRecord, PrivacyError, StudyRecord
 from infra.runs import runs_of
 
 
@@ -58,6 +60,41 @@ def test_metrics_are_words_joined_by_slashes(name: str) -> None:
 )
 def test_of_an_error_only_the_type_is_kept(error: str, expected: str) -> None:
     assert exception_type(error) == expected
+
+
+@pytest.mark.parametrize("init", ["scratch", "transfer", "frozen", "partial_2", "probe_then_transfer"])
+def test_cells_of_every_init_may_be_logged(init: str) -> None:
+    check_tags({"cell": f"classification/resnet50-radimagenet-{init}"})
+
+
+def test_a_license_is_logged_without_the_signs_that_no_tag_may_hold() -> None:
+    words = as_words("CC BY-NC 4.0 (see https://example.org/terms; the owner's consent)\n")
+
+    assert words == "CC BY-NC 4.0 (see https: example.org terms; the owner s consent)"
+    check_tags({"license": words, "commercial_use": "no"})
+
+
+def test_a_tuned_value_is_a_tag_of_its_own_on_a_cell_and_the_ones_near_a_bound_are_named() -> None:
+    tuned = {"learning_rate": 0.09, "schedule": "linear"}
+    axes = {"backbone": "resnet50", "pretraining": "none", "init": "scratch", "task": "classification"}
+    cell = CellRecord(
+        cell="classification/resnet50-none-scratch",
+        arm="classification",
+        **axes,
+        metrics={},
+        replicates_published=0,
+        replicates_planned=1,
+        tuned=tuned,
+        near_bound=("learning_rate",),
+    )
+
+    _, run = runs_of([], [cell], StudyRecord(study="demo"))
+    _, level = runs_of([], [replace(cell, near_bound=())], StudyRecord(study="demo"))
+    _, untuned = runs_of([], [replace(cell, tuned={}, near_bound=())], StudyRecord(study="demo"))
+
+    assert (run.tags["tuned_learning_rate"], run.tags["tuned_schedule"]) == ("0.09", "linear")
+    assert [one.tags["near_bound"] for one in (run, level, untuned)] == ["learning_rate", "none", ""]
+    assert run.params == axes  # params cannot be changed in MLflow, and a cell may be tuned anew
 
 
 def test_of_a_certificate_only_listed_facts_are_kept() -> None:

@@ -319,7 +319,7 @@ def test_the_experiment_says_what_it_is_and_keeps_its_leaderboard(study: Study) 
     tags = study.experiment.tags
     assert tags["mlflow.note.content"] == "Does it pay?\n\n| cell | AUC |"
     assert tags["mlflow.experiment.primaryMetric.name"] == "external/auc"
-    assert sum(name.startswith("mlflow.sharedViewState.") for name in tags) == 2
+    assert sum(name.startswith("mlflow.sharedViewState.") for name in tags) == 3
 
 
 def test_artifacts_are_written_beside_the_database_and_only_when_changed(study: Study, tmp_path: Path) -> None:

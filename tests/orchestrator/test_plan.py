@@ -251,7 +251,7 @@ def test_a_sweep_with_missing_weights_is_refused_but_a_selection_without_them_is
     arm = {**make_workspace(tmp_path).study.arms[0].model_dump(mode="json"), "grid": grid}
     workspace = make_workspace(tmp_path, arms=[arm], weights=str(tmp_path / "weights"))
 
-    with pytest.raises(StudyError, match=r"radimagenet.*resnet50\.safetensors.*put the file there"):
+    with pytest.raises(StudyError, match=r"radimagenet.*resnet50\.safetensors.*weights add FILE --as radimagenet"):
         check_weights(planned(workspace))
 
     check_weights(planned(workspace, parse_selection(workspace.study, "pretraining=none", "")))

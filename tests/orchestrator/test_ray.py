@@ -3,11 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.orchestrator.here import run_here
 from tests.orchestrator.places import make_workspace
+from tests.orchestrator.test_halving import EXPECTED, choice, halved, outcome
 
 pytestmark = pytest.mark.slow
 
@@ -21,14 +24,19 @@ def sweep_with(folder, behavior: str = "", *options: str, code: int = 0) -> str:
 
 def command_in(folder, *arguments: str, behavior: str = "", code: int = 0) -> str:
     """What a command prints; its exit code is checked."""
-    quiet = {"FAKE_BEHAVIOR": behavior, "PYTHONPATH": str(Path.cwd()), "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "160"}
-    command = [str(Path(sys.executable).with_name("osteogrid")), *arguments]
-    environment = {**os.environ, **quiet}
+    command, environment = how_to(*arguments, behavior=behavior)
     done = subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
+
+
+def how_to(*arguments: str, behavior: str = "", epoch_seconds: float = 0) -> tuple[list[str], dict[str, str]]:
+    """A command line and the environment that its jobs get."""
+    fake = {"FAKE_BEHAVIOR": behavior, "FAKE_EPOCH_SECONDS": str(epoch_seconds)}
+    quiet = {"PYTHONPATH": str(Path.cwd()), "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "160"}
+    return [str(Path(sys.executable).with_name("osteogrid")), *arguments], {**os.environ, **fake, **quiet}
 
 
 def names(workspace) -> set[str]:
@@ -81,3 +89,27 @@ def test_a_limit_stops_after_so_many_jobs_and_a_selection_runs_only_its_cells(tm
     assert {name for name in names(workspace) if "-f" in name} == {
         f"classification/test_resnet-none-scratch-f{fold}-s0{center}" for fold in (0, 1) for center in ("", "-a")
     }
+
+
+def test_a_sweep_with_rungs_that_is_killed_goes_on_and_chooses_as_if_nothing_had_happened(tmp_path):
+    undisturbed, killed = halved(tmp_path / "a"), halved(tmp_path / "b")
+    run_here(undisturbed, tasks=FAKES)
+    command, environment = how_to("sweep", "study.yaml", "--tasks", FAKES, epoch_seconds=0.5)
+    driver = subprocess.Popen(command, env=environment, cwd=tmp_path / "b", stdout=subprocess.DEVNULL)
+    rungs = killed.run_store.root / "rungs"
+    deadline = time.monotonic() + 240
+    while len(list(rungs.glob("*/*.json"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    assert 2 <= len(list(rungs.glob("*/*.json"))) < 4
+    assert names(killed) == set()
+
+    text = sweep_with(tmp_path / "b")
+
+    assert "failed" not in text.replace("0 failed", "")
+    assert outcome(killed) == EXPECTED
+    assert choice(killed) == choice(undisturbed)
+    records = {record["name"]: key for key, record in killed.run_store.finished().items()}
+    trial = next(key for name, key in records.items() if name.endswith("-t0"))
+    assert len(killed.run_store.attempts_so_far(trial)) <= 3  # to the rung, perhaps killed there, and to the end

@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from infra.privacy import check_metrics
-from orchestrator.certificates import summary, terms
 from orchestrator.intake import known, take_in
 from orchestrator.journal import job_records
 from orchestrator.lock import read_lock
@@ -185,30 +184,6 @@ def test_two_runs_of_the_same_study_give_the_same_comparison(tmp_path):
         frames.append(compared(workspace).performance)
 
     assert frames[0].equals(frames[1], null_equal=True)
-
-
-def test_a_certificate_is_summed_up_in_counts():
-    facts = {"tensors_loaded": ["a", "b"], "tensors_missing": [], "share_loaded": 1.0, "source": {"sha256": "ab"}}
-
-    row = summary({**facts, "parameters_trainable": 7, "parameters_frozen": 3})
-
-    assert row == {
-        "tensors_loaded": 2,
-        "tensors_missing": 0,
-        "share": 1.0,
-        "sha256": "ab",
-        "trainable_parameters": 7,
-        "frozen_parameters": 3,
-    }
-
-
-def test_the_license_of_a_source_travels_with_it(workspace):
-    assert terms(workspace.study, "radimagenet")["trained_on"].startswith("CT, MR and ultrasound")
-    assert terms(workspace.study, "chest") == {
-        "trained_on": "unknown, unknown",
-        "license": "unknown",
-        "commercial_use": "unknown",
-    }
 
 
 def test_the_report_of_a_sealed_study_says_what_it_waits_for(workspace):
