@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.environment import QUIET
-from orchestrator.choices import Choices
-from orchestrator.halving import Halving
 from orchestrator.intake import Cohort
 from orchestrator.lock import write_opened
 from orchestrator.resources import Shape
+from orchestrator.tuning.choices import Choices
+from orchestrator.tuning.halving import Halving
 from orchestrator.workspace import Workspace
 from search_spaces.arms import Arm
 from search_spaces.jobs import Job

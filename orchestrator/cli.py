@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 
 from infra.environment import quiet_environment
-from orchestrator.weights_commands import weights_app
+from orchestrator.weights.commands import weights_app
 from search_spaces.errors import StudyError
 from search_spaces.study import load_study
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
-    from trainables.bundle import Bundle
+    from trainables.bundles.bundle import Bundle
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(weights_app, name="weights")
@@ -100,7 +100,7 @@ def status(study: StudyFile, store: Store = Path("runs")) -> None:
 @app.command()
 def report(study: StudyFile, store: Store = Path("runs")) -> None:
     """Write the report again from what is published."""
-    from orchestrator.reporting import report as write
+    from orchestrator.reporting.report import report as write
 
     made = _planned(study, store, "", "")
     _need_ingested(made.not_ingested, study)
@@ -117,7 +117,7 @@ def track(
     """Make MLflow level with the run store."""
     from infra.lease import Lease
     from orchestrator.recording import Recorder
-    from orchestrator.reporting import report as write
+    from orchestrator.reporting.report import report as write
 
     made = _planned(study, store, "", "")
     _need_ingested(made.not_ingested, study)
@@ -144,8 +144,8 @@ def predict(
     store: Store = Path("runs"),
 ) -> None:
     """Score radiographs with a cell of a study: scores, decisions at its thresholds, boxes, saliency."""
-    from orchestrator.predicting import Question, answer, bundle_of_study, introduce
-    from orchestrator.predicting_output import as_table, check_output, write_output
+    from orchestrator.models.output import as_table, check_output, write_output
+    from orchestrator.models.predicting import Question, answer, bundle_of_study, introduce
 
     if output is not None:
         check_output(output)
@@ -176,7 +176,7 @@ def bundle(
     store: Store = Path("runs"),
 ) -> None:
     """Write the model of a cell as a folder that stands alone."""
-    from orchestrator.predicting import bundle_of_study, introduce
+    from orchestrator.models.predicting import bundle_of_study, introduce
 
     model = bundle_of_study(_planned(study, store, "", ""), cell, _to_stderr)
     introduce(model, _to_stderr)
@@ -212,7 +212,7 @@ def main() -> None:
 
 
 def _read_bundle(folder: Path | None) -> Bundle:
-    from trainables.bundle import Bundle
+    from trainables.bundles.bundle import Bundle
 
     assert folder is not None, "without a study there is a bundle"
     return Bundle.read(folder)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from orchestrator.halving import mean_epochs
+from orchestrator.tuning.halving import mean_epochs
 from search_spaces.arms import ClassificationArm, DetectionArm, RadiomicsArm
 from search_spaces.backbones import find
 from search_spaces.jobs import Job

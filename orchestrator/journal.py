@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.records import EpochRow, JobRecord, Status
-from orchestrator.licenses import Terms, terms_of_cell
 from orchestrator.plan import Plan
+from orchestrator.reporting.licenses import Terms, terms_of_cell
 from orchestrator.schedule import Schedule, State
 from search_spaces.jobs import Job
 

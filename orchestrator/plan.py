@@ -9,12 +9,12 @@ from typing import Any
 import polars as pl
 
 from infra.environment import code_version
-from orchestrator.halving import Halving
 from orchestrator.intake import Cohort
 from orchestrator.lock import Lock, read_lock
 from orchestrator.resources import Capacity, shape_of
 from orchestrator.schedule import Schedule, close_over_needs
 from orchestrator.selection import Selection
+from orchestrator.tuning.halving import Halving
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
 from search_spaces.grid import Expansion, expand

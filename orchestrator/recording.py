@@ -13,11 +13,11 @@ import polars as pl
 from infra.environment import code_version, commit
 from infra.records import CellRecord, StudyRecord, TrackingError
 from orchestrator.journal import job_records
-from orchestrator.licenses import terms_of_cell
 from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
+from orchestrator.reporting.licenses import terms_of_cell
 from orchestrator.schedule import Schedule
-from orchestrator.tuning import near_bound, space_of
+from orchestrator.tuning.proposals import near_bound, space_of
 
 if TYPE_CHECKING:
     from evaluation.comparison.comparing import Comparison

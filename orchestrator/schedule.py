@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestrator.forecast import longest_paths
-from orchestrator.halving import Halving
 from orchestrator.resources import Capacity, Shape
+from orchestrator.tuning.halving import Halving
 from search_spaces.jobs import Job
 
 MAX_TRIES = 3

@@ -13,18 +13,18 @@ from infra.cluster import Cluster, check_request, connect, disconnect
 from infra.lease import Lease
 from orchestrator import launch
 from orchestrator.assignment import TASKS, Assigner
-from orchestrator.contradictions import contradictions, sentences
 from orchestrator.forecast import Sizes, estimate
 from orchestrator.intake import known, take_in
 from orchestrator.lock import read_lock, write_lock
 from orchestrator.plan import Plan, make_plan
-from orchestrator.preflight import check_weights
 from orchestrator.progress import Progress
 from orchestrator.recording import Recorder
-from orchestrator.reporting import report
+from orchestrator.reporting.contradictions import contradictions, sentences
+from orchestrator.reporting.report import report
 from orchestrator.resources import Capacity, check_capacity
 from orchestrator.schedule import Schedule, State
 from orchestrator.selection import Selection
+from orchestrator.weights.preflight import check_weights
 from orchestrator.workspace import Workspace
 
 

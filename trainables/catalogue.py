@@ -20,6 +20,8 @@ def rows() -> Iterator[tuple[str, int, str, str]]:
     """Name, pixels on a side, mean and standard deviation of pixels in [0, 1]; sorted by name."""
     for name in sorted(timm.list_models()):
         published = get_pretrained_cfg(name)
+        if published is None:
+            continue  # a package registered an architecture of its own
         mean, std = (" ".join(f"{number:g}" for number in values) for values in (published.mean, published.std))
         yield name, max(published.input_size[1:]), mean, std
 

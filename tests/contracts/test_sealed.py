@@ -8,7 +8,7 @@ import pytest
 from orchestrator.intake import known, take_in
 from orchestrator.lock import read_lock
 from orchestrator.plan import Plan, make_plan
-from orchestrator.results import compare_cells, predictions
+from orchestrator.reporting.results import compare_cells, predictions
 from orchestrator.schedule import State
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace

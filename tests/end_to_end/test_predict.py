@@ -9,16 +9,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from orchestrator.bundling import best_cell, bundle_of, named_cell
 from orchestrator.intake import known
+from orchestrator.models.bundling import best_cell, bundle_of, named_cell
+from orchestrator.models.predicting import Question, answer
+from orchestrator.models.serving import register_best
 from orchestrator.plan import make_plan
-from orchestrator.predicting import Question, answer
 from orchestrator.selection import Selection
-from orchestrator.serving import register_best
 from orchestrator.workspace import Workspace
 from search_spaces.study import load_study
-from trainables.bundle import Bundle
-from trainables.bundle_rows import answer_rows
+from trainables.bundles.bundle import Bundle
+from trainables.bundles.rows import answer_rows
 
 pytestmark = pytest.mark.slow
 

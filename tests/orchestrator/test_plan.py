@@ -9,10 +9,10 @@ from infra.environment import code_version
 from orchestrator.intake import known, take_in
 from orchestrator.lock import read_lock, write_lock, write_opened
 from orchestrator.plan import make_plan
-from orchestrator.preflight import check_weights
 from orchestrator.resources import Capacity
 from orchestrator.schedule import State
 from orchestrator.selection import Selection, parse_selection
+from orchestrator.weights.preflight import check_weights
 from search_spaces.errors import StudyError
 from tests.orchestrator.places import make_workspace, write_center
 

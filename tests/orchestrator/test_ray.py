@@ -10,7 +10,7 @@ import pytest
 
 from tests.orchestrator.here import run_here
 from tests.orchestrator.places import make_workspace
-from tests.orchestrator.test_halving import EXPECTED, choice, halved, outcome
+from tests.orchestrator.tuning.test_halving import EXPECTED, choice, halved, outcome
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from orchestrator.resources import Capacity
 from orchestrator.selection import Selection
 from tests.orchestrator.fake_tasks import curve
 from tests.orchestrator.here import run_here
-from tests.orchestrator.test_halving import FAKES, Kill, halved
+from tests.orchestrator.tuning.test_halving import FAKES, Kill, halved
 
 
 @pytest.fixture(scope="module")

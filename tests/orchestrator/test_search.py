@@ -11,7 +11,7 @@ from rich.console import Console
 from infra.store import RunStore
 from orchestrator.progress import Progress
 from orchestrator.schedule import State
-from tests.orchestrator.test_halving import Batch
+from tests.orchestrator.tuning.test_halving import Batch
 
 pytestmark = pytest.mark.slow  # importing Ray Tune takes seconds
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tests.trainables.fakes import FakeRun
 from trainables.classification import ClassificationTask
 from trainables.data import JobData
-from trainables.weights import sha256_of, write_weights
+from trainables.weights.loading import sha256_of, write_weights
 
 SIDE = 48
 BACKBONE = "test_resnet"

@@ -29,7 +29,7 @@ from trainables.classification.model import ModelCard
 from trainables.classification.schedule import Phase
 from trainables.classification.training import Trainer
 from trainables.task import Stop
-from trainables.weights import fingerprint
+from trainables.weights.loading import fingerprint
 
 pytestmark = pytest.mark.slow  # networks are trained
 

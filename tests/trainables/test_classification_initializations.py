@@ -14,7 +14,7 @@ from tests.trainables.fakes import FakeRun
 from trainables.certificate import verify
 from trainables.classification import ClassificationTask
 from trainables.task import Stop
-from trainables.weights import fingerprint, read_weights, sha256_of, write_weights
+from trainables.weights.loading import fingerprint, read_weights, sha256_of, write_weights
 
 pytestmark = pytest.mark.slow  # networks are trained
 

@@ -28,7 +28,7 @@ from trainables.classification.schedule import Phase
 from trainables.classification.training import Trainer
 from trainables.sampling import Normalization
 from trainables.task import Stop
-from trainables.weights import fingerprint
+from trainables.weights.loading import fingerprint
 
 slow = pytest.mark.slow
 

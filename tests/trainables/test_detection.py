@@ -17,7 +17,7 @@ from tests.trainables.fakes import FakeRun
 from trainables.data import JobData
 from trainables.detection import DetectionTask
 from trainables.task import Stop
-from trainables.weights import sha256_of
+from trainables.weights.loading import sha256_of
 
 pytestmark = pytest.mark.slow
 

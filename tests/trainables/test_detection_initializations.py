@@ -14,7 +14,7 @@ from trainables.certificate import verify
 from trainables.detection import DetectionTask
 from trainables.detection.quiet import import_ultralytics
 from trainables.task import Stop
-from trainables.weights import sha256_of
+from trainables.weights.loading import sha256_of
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ import_ultralytics()
 from trainables.detection.checkpoint import read_tensors  # noqa: E402
 from trainables.detection.network import build, transfer  # noqa: E402
 from trainables.detection.phases import Phase, left_over, phases  # noqa: E402
-from trainables.weights import read_weights, write_weights  # noqa: E402
+from trainables.weights.loading import read_weights, write_weights  # noqa: E402
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 FILMS = data(9)

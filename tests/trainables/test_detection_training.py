@@ -17,7 +17,7 @@ from trainables.certificate import verify
 from trainables.detection import DetectionTask
 from trainables.detection.quiet import import_ultralytics
 from trainables.task import Stop
-from trainables.weights import sha256_of
+from trainables.weights.loading import sha256_of
 
 pytestmark = pytest.mark.slow
 

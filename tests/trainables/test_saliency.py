@@ -6,9 +6,9 @@ import pytest
 import timm
 import torch
 
-from tests.trainables.bundles import make_bundle
+from tests.trainables.bundles.making import make_bundle
 from tests.trainables.classification_jobs import Store
-from trainables.bundle_reading import BOXES
+from trainables.bundles.reading import BOXES
 from trainables.classification.model import ModelCard, read_model
 from trainables.classification.saliency import (
     NoMapError,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from trainables.weights import Tensors, read_weights, write_weights
+from trainables.weights.loading import Tensors, read_weights, write_weights
 
 if TYPE_CHECKING:
     from trainables.task import Run

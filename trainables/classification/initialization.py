@@ -25,8 +25,8 @@ from trainables.classification.schedule import Phase, phases_of
 from trainables.classification.seeds import seed_torch
 from trainables.classification.stages import frozen_names
 from trainables.sampling import Normalization
-from trainables.variants import stride_variant
-from trainables.weights import LEAST_SHARE, Loaded, fingerprint, load_backbone, sha256_of
+from trainables.weights.loading import LEAST_SHARE, Loaded, fingerprint, load_backbone, sha256_of
+from trainables.weights.variants import stride_variant
 
 if TYPE_CHECKING:
     from trainables.task import Job, Run

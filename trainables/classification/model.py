@@ -12,7 +12,7 @@ import torch
 
 from search_spaces.errors import StudyError
 from trainables.sampling import Normalization
-from trainables.weights import Tensors, read_weights, write_weights
+from trainables.weights.loading import Tensors, read_weights, write_weights
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 CHANNELS = 1

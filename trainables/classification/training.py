@@ -33,7 +33,7 @@ from trainables.classification.schedule import Phase, left_over, rate_factor
 from trainables.classification.scoring import logits_of
 from trainables.classification.seeds import random_numbers, seed_torch
 from trainables.classification.stages import freeze, start_training
-from trainables.weights import Tensors, fingerprint
+from trainables.weights.loading import Tensors, fingerprint
 
 if TYPE_CHECKING:
     from trainables.classification.initialization import Start

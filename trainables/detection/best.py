@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables.weights import Tensors
+from trainables.weights.loading import Tensors
 
 Rank = tuple[float, float]
 """How an epoch is ranked: image AUC (-1 where undefined), then mAP at IoU 0.5."""

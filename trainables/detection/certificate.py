@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ultralytics.nn.tasks import DetectionModel
 
 from trainables.detection.stages import backbone_layers, in_layers
-from trainables.weights import Tensors, fingerprint
+from trainables.weights.loading import Tensors, fingerprint
 
 if TYPE_CHECKING:
     from trainables.detection.trainer import FilmTrainer

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from trainables.weights import Tensors, read_weights, write_weights
+from trainables.weights.loading import Tensors, read_weights, write_weights
 
 TENSORS, VALUES = "state.safetensors", "state.json"
 

@@ -12,7 +12,7 @@ from search_spaces.initialization import SCRATCH
 from trainables.detection.network import WEIGHTS, read_source, transfer
 from trainables.detection.recipe import Recipe
 from trainables.task import Job, Run
-from trainables.weights import Loaded, fingerprint, sha256_of
+from trainables.weights.loading import Loaded, fingerprint, sha256_of
 
 
 def initialize(model: DetectionModel, recipe: Recipe, job: Job, run: Run) -> dict[str, Any]:

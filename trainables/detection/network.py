@@ -14,7 +14,7 @@ from search_spaces.errors import StudyError
 from trainables.detection.card import DetectorCard
 from trainables.detection.phases import frozen_layers
 from trainables.detection.stages import backbone_layers, in_layers
-from trainables.weights import COUNTERS, LEAST_SHARE, Loaded, Tensors, fingerprint, read_weights, write_weights
+from trainables.weights.loading import COUNTERS, LEAST_SHARE, Loaded, Tensors, fingerprint, read_weights, write_weights
 
 WEIGHTS = "model.safetensors"
 

@@ -1,0 +1,1 @@
+"""What the report is told: results, certificates, histories and licenses, gathered from the run store."""

@@ -1,0 +1,1 @@
+"""`osteogrid weights`, and the trial of weights files before a sweep."""
