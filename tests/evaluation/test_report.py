@@ -28,6 +28,8 @@ from tests.evaluation.report_page import Page
 
 HOSTILE = "<script>alert(1)</script><img src=http://evil.example/x> \"'&"
 
+pytestmark = pytest.mark.slow  # each test renders and writes whole reports
+
 
 @pytest.fixture(scope="module")
 def html() -> str:

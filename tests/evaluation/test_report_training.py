@@ -52,6 +52,7 @@ def test_a_forbidden_commercial_use_and_exhausted_memory_are_marked() -> None:
     assert (trained.tone, license_entry.tone) == ("caution", "caution")
 
 
+@pytest.mark.slow
 def test_contradictions_stand_on_top_of_the_report(tmp_path: Path) -> None:
     path = write_report(example(findings=report_training.finding()), tmp_path)
 
@@ -62,6 +63,7 @@ def test_contradictions_stand_on_top_of_the_report(tmp_path: Path) -> None:
     assert "#findings" in page.attributes("href")
 
 
+@pytest.mark.slow
 def test_a_sound_study_has_no_alarm(tmp_path: Path) -> None:
     page = Page(write_report(example(), tmp_path).read_text(encoding="utf-8"))
 

@@ -263,6 +263,7 @@ class Kill(BaseException):
     """Goes through everything, as SIGKILL would."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_sweeps_that_are_killed_again_and_again_make_the_same_choice(tmp_path, every):
     undisturbed, killed = halved(tmp_path / "a"), halved(tmp_path / "b")
