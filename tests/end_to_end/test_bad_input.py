@@ -99,7 +99,7 @@ def test_weights_that_are_missing_are_named_with_where_to_put_them(place):
     text = refused_late(place)
 
     assert "weights/imagenet/test_resnet.safetensors" in text
-    assert "put the file there" in text
+    assert "osteogrid weights add FILE --as imagenet" in text
 
 
 def test_a_weights_file_that_does_not_fit_is_refused_before_anything_is_booked(place):

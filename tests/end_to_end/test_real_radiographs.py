@@ -47,6 +47,17 @@ def test_the_study_on_real_radiographs_ends_with_external_aucs_of_every_cell(pla
     assert external["auc"].is_between(0, 1).all()
 
 
+def test_the_certificates_show_that_medical_mnist_was_what_the_cells_started_from(place):
+    tables = place.folder / "runs" / "chest_pneumonia" / "report" / "tables"
+    rows = {row["init"]: row for row in pl.read_csv(tables / "certificates.csv").iter_rows(named=True)}
+
+    assert rows["scratch"]["tensors_loaded"] == 0
+    assert (rows["transfer"]["source"], rows["transfer"]["share"]) == ("medical_mnist", 1.0)
+    assert rows["transfer"]["sha256"] == rows["frozen"]["sha256"]
+    assert rows["frozen"]["trainable_parameters"] < 2000 < rows["frozen"]["frozen_parameters"]
+    assert "CC BY-SA 4.0" in rows["frozen"]["license"]
+
+
 def test_the_leakage_check_says_that_the_corpus_stems_from_the_development_center_s_source(place):
     text = (place.folder / "log.txt").read_text()
 

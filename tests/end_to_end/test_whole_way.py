@@ -17,8 +17,26 @@ def records(place):
 def test_every_planned_job_is_published_once(swept):
     found = Counter(record["kind"] for record in records(swept))
 
-    # 3 classification cells, 1 detector, 1 radiomics; 2 folds, 3 centers, 2 trials for each classification cell.
-    assert found == {"features": 3, "pretrain": 1, "tune": 6, "fit": 10, "predict": 30}
+    # 4 classification cells, 1 detector, 1 radiomics in 2 parts; 2 folds, 3 centers, 2 trials for each classifier.
+    assert found == {"features": 6, "pretrain": 1, "tune": 8, "fit": 12, "predict": 36}
+
+
+def test_one_trial_of_each_batch_of_two_is_thinned_at_the_rung(swept):
+    results = [record["result"] for record in records(swept) if record["kind"] == "tune"]
+
+    assert sorted(result["epochs_trained"] for result in results) == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert all(result.get("pruned", False) == (result["epochs_trained"] == 1) for result in results)
+
+
+def test_the_report_says_what_each_cell_loaded_and_what_was_proven(swept):
+    table = pl.read_csv(swept.store / "report" / "tables" / "certificates.csv")
+    rows = {row["cell"].split("test_resnet-")[-1]: row for row in table.iter_rows(named=True) if "resnet" in row["cell"]}
+
+    assert (rows["none-scratch"]["share"], rows["chest-transfer"]["share"]) == (0.0, 1.0)
+    assert "frozen bytes equal" in rows["chest-frozen"]["checked"]
+    assert "backbone equal after the probe" in rows["chest-probe_then_transfer"]["checked"]
+    assert all("rate read back" in row["checked"] for row in rows.values())
+    assert table["unproven"].fill_null("").unique().to_list() == [""]
 
 
 def test_the_report_names_every_cell_and_stands_alone(swept):
@@ -39,7 +57,7 @@ def test_external_centers_are_in_the_tables_beside_the_report(swept):
     table = pl.read_csv(swept.store / "report" / "tables" / "performance.csv")
 
     external = table.filter((pl.col("role") == "external") & (pl.col("center") == "all"))
-    assert external["cell"].n_unique() == 5
+    assert external["cell"].n_unique() == 6
     assert external["auc"].is_between(0, 1).all()
 
 
@@ -57,7 +75,7 @@ def test_mlflow_holds_one_run_per_job_and_per_cell(swept):
         rows = database.execute("select value, count(*) from tags where key = 'level' group by value").fetchall()
         open_runs = database.execute("select count(*) from runs where status != 'FINISHED'").fetchone()
 
-    assert dict(rows) == {"job": 50, "cell": 5, "study": 1}
+    assert dict(rows) == {"job": 63, "cell": 6, "study": 1}
     assert open_runs == (0,)
 
 
@@ -79,12 +97,12 @@ def test_a_wider_study_plans_only_the_new_cells(swept):
 
     planned = swept.run("plan", "wider.yaml").stdout
 
-    # 3 more cells: 1 pretraining, 6 trials, 6 replicates, 18 predictions.
+    # 4 more cells: 1 pretraining, 8 trials, 8 replicates, 24 predictions.
     rows = {tuple(line.split()[:2]): line.split()[2:5] for line in planned.splitlines()}
     assert rows["pretrain", "classification"] == ["2", "1", "1"]
-    assert rows["tune", "classification"] == ["12", "6", "6"]
-    assert rows["fit", "classification"] == ["12", "6", "6"]
-    assert rows["predict", "classification"] == ["36", "18", "18"]
+    assert rows["tune", "classification"] == ["16", "8", "8"]
+    assert rows["fit", "classification"] == ["16", "8", "8"]
+    assert rows["predict", "classification"] == ["48", "24", "24"]
     assert rows["fit", "detection"] == ["2", "2", "0"]
 
 
