@@ -25,10 +25,12 @@ class Backbone:
     relative_cost: float
     """Training time per image and pixel against resnet10t, for the forecast; rough, by size for those not measured."""
     note: str = ""
+    smallest: int = 16
+    """Pixels on a side that it can read."""
 
 
-def _timm(name: str, size: int, memory: float, cost: float, note: str = "") -> Backbone:
-    return Backbone(name, "classification", "timm", size, memory, cost, note)
+def _timm(name: str, size: int, memory: float, cost: float, note: str = "", smallest: int = 16) -> Backbone:
+    return Backbone(name, "classification", "timm", size, memory, cost, note, smallest)
 
 
 def _yolo(name: str, memory: float, cost: float, note: str = "") -> Backbone:
@@ -47,7 +49,7 @@ BACKBONES: dict[str, Backbone] = {
         _timm("mobilenetv3_small_100", 224, 1.5, 0.5),
         _timm("resnet18", 224, 2.5, 2.0),
         _timm("resnet50", 224, 8, 5.0),
-        _timm("inception_v3", 299, 9, 3.5, "at least 75 pixels"),
+        _timm("inception_v3", 299, 9, 3.5, smallest=75),
         _timm("densenet121", 224, 9, 5.5),
         _timm("efficientnet_b0", 224, 5, 1.5),
         _timm("convnext_atto", 224, 3, 1.0),

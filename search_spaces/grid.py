@@ -101,6 +101,12 @@ def _check_words(study: StudySpec, arm: Arm) -> None:
                 f"Study {study.name!r}, arm {arm.name!r}, grid.backbone: {backbone!r} is not a {arm.task} backbone."
                 f"{nearest(backbone, of_task)} Allowed: {', '.join(of_task)}{others}."
             )
+        size = arm.image_size or found.input_size
+        if size < found.smallest:
+            raise StudyError(
+                f"Study {study.name!r}, arm {arm.name!r}, image_size: {backbone} reads at least {found.smallest} "
+                f"pixels on a side, not {size}; raise image_size or leave the backbone out."
+            )
     sources = known_sources(study)
     for source in arm.grid.pretraining:
         if source not in sources:

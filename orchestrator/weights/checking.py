@@ -8,11 +8,12 @@ from pathlib import Path
 from orchestrator.weights.adding import SUFFIXES
 from orchestrator.weights.process import why_misfits
 from search_spaces.arms import ClassificationArm
-from search_spaces.backbones import find
+from search_spaces.backbones import BACKBONES, find
 from search_spaces.errors import StudyError
 from search_spaces.grid import Cell, MissingWeights, expand
 from search_spaces.initialization import SCRATCH
 from search_spaces.pretraining import NONE, weights_file, weights_sha256
+from search_spaces.recipes import image_size
 from search_spaces.study import StudySpec
 from search_spaces.weights_record import WeightsRecord, read_record
 
@@ -98,6 +99,20 @@ def trial_of(study: StudySpec, cell: Cell) -> dict[str, object]:
     arm = next(arm for arm in study.arms if arm.name == cell.arm)
     channels = arm.channels if isinstance(arm, ClassificationArm) else 3
     return {**_transfer(path, cell.task, cell.backbone, channels), "init": cell.init}
+
+
+def is_unusual(cell: Cell) -> bool:
+    """Whether nobody has tried a cell's network yet: of no catalogue, or with a number of stages of its own."""
+    return cell.task != "radiomics" and (cell.backbone not in BACKBONES or cell.init.startswith("partial_"))
+
+
+def network_of(study: StudySpec, cell: Cell) -> dict[str, object]:
+    """What has to be tried for a cell without a file: its network, on an input of its size."""
+    arm = next(arm for arm in study.arms if arm.name == cell.arm)
+    shape = {"channels": 3, "image_size": 0}
+    if isinstance(arm, ClassificationArm):
+        shape = {"channels": arm.channels, "image_size": image_size(arm, cell.backbone)}
+    return {"path": None, "task": cell.task, "backbone": cell.backbone, "init": cell.init, **shape}
 
 
 def _transfer(path: Path, task: str, backbone: str, channels: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Weights files are there, are what was added, and fit their backbones: known before anything is booked."""
+"""Weights files are what was added and fit, and unusual networks can be built: known before anything is booked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from infra.environment import code_version
 from infra.store import replace, to_json
 from orchestrator.plan import Plan
-from orchestrator.weights.checking import check_record, starts_from_file, trial_of
+from orchestrator.weights.checking import check_record, is_unusual, network_of, starts_from_file, trial_of
 from orchestrator.weights.process import why_misfits
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
@@ -20,8 +20,9 @@ from search_spaces.pretraining import weights_sha256
 def check_weights(plan: Plan) -> None:
     """Raise StudyError for the first weights file that a selected cell lacks or that cannot start it.
 
-    It cannot if its sha256 is not its record's, or if it does not fit the backbone. A file is tried once: the outcome
-    is kept beside the ingested centers, by content and code.
+    It cannot if its sha256 is not its record's, or if it does not fit the backbone. Networks outside the catalogue,
+    and those of which only some stages are trained, are tried too. Each is tried once: the outcome is kept beside the
+    ingested centers, by content and code.
     """
     cells = _selected(plan)
     missing = [entry for entry in plan.expansion.missing if entry.cell in cells]
@@ -30,8 +31,9 @@ def check_weights(plan: Plan) -> None:
         raise StudyError(missing[0].sentence + more)
     study = plan.workspace.study
     wanted = [trial_of(study, cell) for cell in cells if starts_from_file(study, cell)]
-    for path in dict.fromkeys(entry["path"] for entry in wanted):
-        check_record(Path(str(path)))
+    for path in dict.fromkeys(str(entry["path"]) for entry in wanted):
+        check_record(Path(path))
+    wanted += [network_of(study, cell) for cell in cells if not starts_from_file(study, cell) and is_unusual(cell)]
     unknown = [entry for entry in wanted if not _note(plan.workspace, entry).exists()]
     for entry, sentence in zip(unknown, why_misfits(unknown), strict=True):
         if sentence:
@@ -46,6 +48,7 @@ def _selected(plan: Plan) -> list[Cell]:
 
 def _note(workspace: Workspace, entry: dict[str, Any]) -> Path:
     """Where it stands that a file was tried with success."""
-    settings = [str(entry[name]) for name in ("task", "backbone", "init", "channels")]
-    content = [weights_sha256(Path(entry["path"])), *settings, code_version()]
+    settings = [str(entry.get(name)) for name in ("task", "backbone", "init", "channels", "image_size")]
+    file = "no file" if entry["path"] is None else weights_sha256(Path(entry["path"]))
+    content = [file, *settings, code_version()]
     return workspace.root / "weights" / f"{hashlib.sha256('|'.join(content).encode()).hexdigest()[:20]}.json"

@@ -12,10 +12,13 @@ from search_spaces.errors import StudyError
 
 
 def why_misfits(entries: list[dict[str, Any]]) -> list[str]:
-    """Try files on their backbones: {path, task, backbone, init, channels} -> a sentence each, empty for a fit."""
+    """Try files on their backbones, or networks on their inputs: a sentence each, empty for a fit.
+
+    Each entry: {path, task, backbone, init, channels}, or path None and also image_size.
+    """
     if not entries:
         return []
-    return list(_ask("trainables.weights.check", entries, str(entries[0]["path"])))
+    return list(_ask("trainables.weights.check", entries, str(entries[0]["path"] or entries[0]["backbone"])))
 
 
 def import_file(

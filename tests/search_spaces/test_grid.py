@@ -59,6 +59,13 @@ def test_any_model_of_timm_is_a_backbone_with_the_input_size_it_was_published_fo
     assert input_size("vit_tiny_patch16_384") == 384
 
 
+def test_an_input_that_a_backbone_cannot_read_is_refused():
+    grid = {"backbone": ["inception_v3"], "pretraining": ["none"], "init": ["scratch"]}
+
+    with pytest.raises(StudyError, match="inception_v3 reads at least 75 pixels on a side, not 64"):
+        expand(make_study(arm={"grid": grid, "image_size": 64}))
+
+
 def test_each_number_of_trained_stages_is_a_cell_of_its_own():
     grid = {"backbone": ["resnet18"], "pretraining": ["chest"], "init": ["partial_1", "partial_2"]}
 

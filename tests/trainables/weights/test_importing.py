@@ -202,3 +202,17 @@ def test_a_detectors_file_is_tried_on_the_detector(tmp_path: Path) -> None:
 
     assert misfit(path, "detection", "yolov5n", "frozen", 3) == ""
     assert "fit yolov8n" in misfit(path, "detection", "yolov8n", "transfer", 3)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "init", "size", "sentence"),
+    [
+        ("test_resnet", "transfer", 32, ""),
+        ("test_resnet", "partial_9", 32, "stages"),
+        ("test_vit", "transfer", 40, "'test_vit'"),
+    ],
+)
+def test_a_network_is_tried_on_its_input_and_its_stages_before_anything_is_booked(backbone, init, size, sentence):
+    found = misfit(None, "classification", backbone, init, 1, size)
+
+    assert (sentence in found) if sentence else found == ""
