@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(weights_app, name="weights")
-console = Console()
+console = Console(markup=False)  # file names and errors hold brackets
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file, such as studies/demo.yaml")]
 Store = Annotated[
@@ -76,7 +76,7 @@ def sweep(
         retry_failed=retry == "failed",
         tracking_uri=tracking_uri or None,
         tasks=tasks,
-        command=f"osteogrid sweep {study}",
+        command=f"osteogrid sweep {_without_place(study)}",
     )
     outcome = run_sweep(Workspace(store, spec), request, console)
     print_problems(outcome.plan, outcome.schedule, console)
@@ -104,7 +104,7 @@ def report(study: StudyFile, store: Store = Path("runs")) -> None:
 
     made = _planned(study, store, "", "")
     _need_ingested(made.not_ingested, study)
-    page = write(made, _problems(made), f"osteogrid report {study}", None)
+    page = write(made, _problems(made), f"osteogrid report {_without_place(study)}", None)
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
@@ -124,7 +124,7 @@ def track(
     uri = tracking_uri or made.workspace.mlflow_uri
     recorder = Recorder(uri, lambda: made, None, lambda text: console.print(text))
     with Lease(made.workspace.lease):  # a sweep writes to MLflow too, and two writers would make runs twice
-        write(made, _problems(made), f"osteogrid track {study}", recorder)
+        write(made, _problems(made), f"osteogrid track {_without_place(study)}", recorder)
     if recorder.is_behind:
         raise typer.Exit(JOBS_FAILED)
 
@@ -144,11 +144,13 @@ def predict(
     store: Store = Path("runs"),
 ) -> None:
     """Score radiographs with a cell of a study: scores, decisions at its thresholds, boxes, saliency."""
-    from orchestrator.models.output import as_table, check_output, write_output
+    from orchestrator.models.output import as_table, check_folder, check_output, write_output
     from orchestrator.models.predicting import Question, answer, bundle_of_study, introduce
 
     if output is not None:
         check_output(output)
+    if overlays is not None:
+        check_folder("--overlays", overlays)
     if bundle is None and study is None:
         study, names = names[0], names[1:]
     if not names:
@@ -216,6 +218,11 @@ def _read_bundle(folder: Path | None) -> Bundle:
 
     assert folder is not None, "without a study there is a bundle"
     return Bundle.read(folder)
+
+
+def _without_place(study: Path) -> Path:
+    """As it was given, but for where it lies on this machine: reports go to MLflow."""
+    return Path(study.name) if study.is_absolute() or ".." in study.parts else study
 
 
 def _to_stderr(text: str) -> None:

@@ -18,19 +18,20 @@ _RESULTS = {"value": "value", "epoch": "best_epoch", "epochs_trained": "epochs_t
 """Values of a result that become metrics, and their names there."""
 
 
-def job_records(plan: Plan, schedule: Schedule | None) -> Iterator[JobRecord]:
-    """One record per job that was ever started, and per job that is blocked."""
+def job_records(plan: Plan, schedule: Schedule | None, *, is_over: bool = False) -> Iterator[JobRecord]:
+    """One record per job that was ever started, and per job that is blocked; `is_over`: nothing runs any more."""
     store = plan.workspace.run_store
     finished, failed = store.finished(), store.failed()
     users, terms = _users(plan), _terms(plan)
     for key, job in plan.jobs.items():
         state = None if schedule is None else schedule.states.get(key)
-        record = finished.get(key) or (None if state is State.RUNNING else failed.get(key))
+        is_running = not is_over and _is_on_its_way(state, has_come=bool(store.rungs(key)))
+        record = finished.get(key) or (None if is_running else failed.get(key))
         named = (record or {}).get("attempt")
         attempt = store.attempts(key) / str(named) if named else store.newest_attempt(key)
         if attempt is None and record is None and state is not State.BLOCKED:
             continue
-        status = _status(key in finished, state, has_come=bool(store.rungs(key)))
+        status = _status(key in finished, state, is_running=is_running)
         tries = len(store.attempts_so_far(key))
         yield _record(job, status, record or {}, attempt, users.get(key, []), tries, terms(job))
 
@@ -47,14 +48,16 @@ def certificate_of(attempt: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-def _status(is_finished: bool, state: State | None, *, has_come: bool) -> Status:
-    """A job that was started, did not finish and does not run now has failed, or was cut off, which is no better.
+def _is_on_its_way(state: State | None, *, has_come: bool) -> bool:
+    """A trial that waits at a rung is on its way as long as the sweep is."""
+    return state is State.RUNNING or (state is State.WAITING and has_come)
 
-    `has_come`: a trial that waits at a rung is on its way as long as the sweep is.
-    """
+
+def _status(is_finished: bool, state: State | None, *, is_running: bool) -> Status:
+    """A job that was started, did not finish and does not run now has failed, or was cut off, which is no better."""
     if is_finished:
         return "finished"
-    if state is State.RUNNING or (state is State.WAITING and has_come):
+    if is_running:
         return "running"
     return "blocked" if state is State.BLOCKED else "failed"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from infra.lease import holder_of
 from orchestrator.forecast import START_AND_REPORT, Sizes, estimate, estimate_ingestion
@@ -22,9 +23,7 @@ KINDS: tuple[Kind, ...] = ("features", "pretrain", "tune", "fit", "predict")
 def print_plan(plan: Plan, console: Console, cores: int) -> None:
     """Cells, combinations left out, missing weights, jobs by kind with what is finished, and the time it will take."""
     study = plan.workspace.study
-    console.print(
-        f"[bold]{study.name}[/bold]: {len(plan.expansion.cells)} cells, {len(plan.jobs)} jobs", highlight=False
-    )
+    console.print(_headed(study.name, f"{len(plan.expansion.cells)} cells, {len(plan.jobs)} jobs"))
     for line in _cells(plan):
         console.print(line, highlight=False, soft_wrap=True)
     for entry in plan.expansion.left_out:
@@ -43,7 +42,7 @@ def print_status(plan: Plan, console: Console) -> None:
     workspace = plan.workspace
     holder = holder_of(workspace.lease)
     who = f"running: process {holder['pid']} on {holder['host']} since {holder['since']}" if holder else "not running"
-    console.print(f"[bold]{workspace.study.name}[/bold]: {who}", highlight=False)
+    console.print(_headed(workspace.study.name, who))
     schedule = plan.schedule(Capacity(1), read_lock(workspace))
     console.print(_jobs(plan))
     lock = read_lock(workspace)
@@ -60,11 +59,15 @@ def print_problems(plan: Plan, schedule: Schedule, console: Console) -> None:
         return
     table = Table("failed job", "error", title=f"{len(bad)} failed, {blocked} blocked", title_justify="left")
     for key in bad[:20]:
-        table.add_row(plan.jobs[key].name, schedule.reasons[key])
+        table.add_row(plan.jobs[key].name, Text(schedule.reasons[key]))  # brackets in an error are no markup
     console.print(table)
     console.print(
         f"Tracebacks: {plan.workspace.run_store.root / 'failed'}. Mend the cause, or RETRY=failed tries again."
     )
+
+
+def _headed(name: str, text: str) -> Text:
+    return Text.assemble((name, "bold"), f": {text}")
 
 
 def _cells(plan: Plan) -> Iterator[str]:

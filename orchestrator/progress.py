@@ -74,7 +74,10 @@ class Progress:
         self.running.pop(key, None)
         self._done_work += self.estimates.get(key, 0.0)
         if self.schedule.states[key] is State.FAILED:
-            self.console.print(f"[red]failed[/red] {self.schedule.jobs[key].name}: {self.schedule.reasons[key]}")
+            # As Text: brackets in an error are no markup, and some would end the sweep as an error of rich.
+            self.console.print(
+                Text.assemble(("failed", "red"), f" {self.schedule.jobs[key].name}: {self.schedule.reasons[key]}")
+            )
         self._say()
 
     def line(self) -> str:

@@ -58,7 +58,7 @@ class Recorder:
         plan = self.plan()
         try:
             self._tracker = self._tracker or Tracker(self.uri, plan.workspace.study.name)
-            jobs = list(job_records(plan, self.schedule))
+            jobs = list(job_records(plan, self.schedule, is_over=self._stop.is_set()))
             self._tracker.replay(jobs, cell_records(plan, comparison), study_record(plan, comparison, artifacts or []))
         except TrackingError as error:
             if not self.is_behind:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from search_spaces.hyperparameters import SPACES, check, check_names
+from search_spaces.hyperparameters import SPACES, as_meant, check, check_names
 from search_spaces.parts import Fraction, Inits, Name, Names, Part, all_different
 
 
@@ -51,7 +51,7 @@ class Tune(Part):
     """Share of a batch that goes on after a rung, at least one trial."""
     search: Names | None = None
     """Hyperparameters to tune; those of hyperparameters.SEARCHED if left out."""
-    fixed: dict[str, float | str] = Field(default_factory=dict)
+    fixed: Annotated[dict[str, float | str], AfterValidator(as_meant)] = Field(default_factory=dict)
     """Values of hyperparameters that are not tuned; the others keep their defaults."""
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,6 +90,24 @@ def settings(task: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The space's defaults overlaid with the chosen values; raises StudyError for unknown names and values outside."""
     check(task, chosen)
     return {name: chosen.get(name, entry.default) for name, entry in SPACES[task].items()}
+
+
+def as_meant(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that YAML reads as another type than their hyperparameter's: a choice of 0.99 as a number, 1e-3 as text.
+
+    What cannot be meant otherwise is left as it is, for `check`.
+    """
+    entries = {name: entry for space in SPACES.values() for name, entry in space.items()}
+    return {name: _as_meant(entries.get(name), value) for name, value in values.items()}
+
+
+def _as_meant(entry: Float | Choice | None, value: Any) -> Any:
+    if isinstance(entry, Choice) and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
+    if isinstance(entry, Float) and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
 
 
 def check(task: str, chosen: Mapping[str, Any]) -> None:

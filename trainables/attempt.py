@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from infra.environment import code_version, versions
 from infra.lease import claim, newest_number
 from infra.store import RunStore, replace, to_json
-from trainables.certificate import verify
+from trainables.certificate import CertificateError, verify
 from trainables.checkpoints import Checkpoints
 from trainables.ending import TRAINS, Ending
 from trainables.log import log_to
@@ -143,7 +143,12 @@ class Attempt:
         return self._ending.publish(self._result, self._checkpoints)
 
     def record_failure(self, error: Exception) -> dict[str, Any]:
-        """Keep the traceback; the message for the driver says in one line what it was."""
+        """Keep the traceback; the message for the driver says in one line what it was.
+
+        A training that is not what its cell says is not gone on from: the mended code would publish its weights.
+        """
+        if isinstance(error, CertificateError):
+            self._checkpoints.remove()
         return self._ending.fail(error)
 
     def _identified(self, table: pl.DataFrame) -> pl.DataFrame:

@@ -34,8 +34,7 @@ def _faults(job: Job, facts: Mapping[str, Any]) -> Iterator[str]:
     yield from _of_the_start(job["cell"]["init"], facts)
     yield from _of_the_optimizer(settings(job["task"], job["hyperparameters"]), facts)
     yield from _of_what_is_frozen(job["cell"]["init"], facts)
-    if facts["fingerprint_trained_before"] == facts["fingerprint_trained_after"]:
-        yield "the weights that were to be trained are what they were before step 0; nothing was learned."
+    yield from _of_what_is_trained(job, facts)
 
 
 def _of_the_start(init: str, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -56,8 +55,9 @@ def _of_the_start(init: str, facts: Mapping[str, Any]) -> Iterator[str]:
 def _of_the_optimizer(asked: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
     if facts["optimizer"] != OPTIMIZER:
         yield f"the live optimizer is {facts['optimizer']}, every recipe names {OPTIMIZER}."
-    if not math.isclose(facts["learning_rate"], asked["learning_rate"], rel_tol=1e-6):
-        yield f"the optimizer was built with rate {facts['learning_rate']:g}, {asked['learning_rate']:g} was asked for."
+    for name, word in (("learning_rate", "rate"), ("weight_decay", "weight decay")):
+        if not math.isclose(facts[name], asked[name], rel_tol=1e-6):
+            yield f"the optimizer was built with {word} {facts[name]:g}, {asked[name]:g} was asked for."
 
 
 def _of_what_is_frozen(init: str, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -70,3 +70,13 @@ def _of_what_is_frozen(init: str, facts: Mapping[str, Any]) -> Iterator[str]:
         yield "frozen tensors of the averaged copy differ from those at the start."
     if init == PROBE_THEN_TRANSFER and facts["fingerprint_probe"] != facts["fingerprint_before"]:
         yield "the backbone changed during the probe, before it was to be trained."
+
+
+def _of_what_is_trained(job: Job, facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts["fingerprint_trained_before"] == facts["fingerprint_trained_after"]:
+        yield "the weights that were to be trained are what they were before step 0; nothing was learned."
+    init = job["cell"]["init"]
+    is_probing = init == PROBE_THEN_TRANSFER and job.get("until", job["epochs"]) < job["epochs"]
+    # A new head always moves; where only it did, the cell is a frozen one under another name.
+    if trained_stages(init) != 0 and not is_probing and facts["fingerprint_before"] == facts["fingerprint_after"]:
+        yield f"it is {init}, and the backbone is what it was before step 0."

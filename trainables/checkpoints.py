@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ class Checkpoints:
         """
         alike = [attempt for attempt in (self.folder, *self.earlier) if self._is_alike(attempt)]
         found = [path for attempt in alike for path in (attempt / "checkpoint").glob("[0-9]*")]
-        found = [path for path in found if int(path.name) <= self.job.get("until", int(path.name))]
+        # A features job trains no epochs and has no end of a stage: its chunks are counted instead.
+        end = self.job.get("until") or math.inf
+        found = [path for path in found if int(path.name) <= end]
         if not found:
             return None
         newest = max(found, key=lambda path: path.name)
@@ -53,7 +56,7 @@ class Checkpoints:
         return newest
 
     def remove(self) -> None:
-        """Remove all of them, once the job is published: a kill before would cost the whole training."""
+        """Remove all of them, once the job is published (a kill before would cost the whole training) or refused."""
         for attempt in (*self.earlier, self.folder):
             shutil.rmtree(attempt / "checkpoint", ignore_errors=True)
 

@@ -30,14 +30,16 @@ def run_in_child(payload: dict[str, Any]) -> Iterator[Message]:
     _CONTEXT.set_forkserver_preload(payload["preload"])  # read once, when the server starts with the first job
     receiver, sender = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(target=work, args=(payload, sender), daemon=True)
-    watch, began = Watch.of(payload), time.monotonic()
+    watch, began, has_ended = Watch.of(payload), time.monotonic(), False
     with _no_main_module():
         process.start()
     sender.close()
     try:
         assert process.pid is not None, "a process that was started"
         with watch.over(process.pid):
-            yield from _messages(receiver)
+            for message in _messages(receiver):
+                has_ended = message["state"] != "running"
+                yield message
             process.join()
     finally:
         if process.is_alive():
@@ -45,6 +47,8 @@ def run_in_child(payload: dict[str, Any]) -> Iterator[Message]:
             process.join()
         exitcode = process.exitcode
         process.close()
+    if has_ended:
+        return  # a process that is ended after its last word has lost nothing
     if watch.excess is not None:
         record_excess(RunStore(Path(payload["store"])), payload["job"], watch.excess, time.monotonic() - began)
         yield {"state": "failed", "error": watch.excess.sentence, "deterministic": False}

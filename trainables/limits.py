@@ -118,7 +118,7 @@ def record_excess(store: RunStore, job: dict[str, Any], excess: Excess, seconds:
 def _log_of(attempt: Path | None) -> str:
     """What the ended attempt logged last; where it was, nobody can ask it any more."""
     path = None if attempt is None else attempt / "log.txt"
-    return "" if path is None or not path.exists() else path.read_text(encoding="utf-8")[-4000:]
+    return "" if path is None or not path.exists() else path.read_text(encoding="utf-8", errors="replace")[-4000:]
 
 
 def _held(process: psutil.Process) -> int:

@@ -30,12 +30,13 @@ def with_smaller_parts(run: Run, train: Callable[[int], T]) -> T:
         except torch.OutOfMemoryError as error:
             exhausted.append({"parts": parts, "error": str(error).splitlines()[0]})
         # Not within `except`: until there the traceback keeps the tensors of the failed step alive.
-        _free()
+        free()
         run.certify({"out_of_memory": exhausted})
     return train(PARTS[-1])
 
 
-def _free() -> None:
+def free() -> None:
+    """Give back what a failed step held on the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,23 @@ if TYPE_CHECKING:
 
 
 def check_output(path: Path) -> None:
-    """Raise StudyError, before anything is computed, for a kind of file that is not written."""
+    """Raise StudyError, before anything is computed, for a kind of file, or a place, that cannot be written."""
     if path.suffix not in (".csv", ".json"):
         raise StudyError(f"--output {path}: is written as .csv or .json; give it one of the two endings.")
+    if path.is_dir():
+        raise StudyError(f"--output {path}: is a folder; name a file.")
+    check_folder("--output", path.parent)
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Make the folder that an option names; raises StudyError where none can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"cannot be made a folder ({error.strerror})"
+        raise StudyError(f"{option}: {folder} {why}; name another place.") from None
+    if not os.access(folder, os.W_OK):
+        raise StudyError(f"{option}: {folder} cannot be written; name another place.")
 
 
 def write_output(path: Path, bundle: Bundle, scores: Scores) -> list[Path]:

@@ -93,7 +93,8 @@ def given_files(question: Question) -> list[File]:
 
     named = list(dict.fromkeys(_named(question.files)))
     marked = {} if question.boxes is None else _boxes_of(question.boxes, named)
-    return [File(str(path), path, tuple(marked.get(path, ()))) for path, _ in named]
+    # A file that is given by its folder and by its name is one file.
+    return [File(str(path), path, tuple(marked.get(path, ()))) for path in dict.fromkeys(path for path, _ in named)]
 
 
 def _named(given: Sequence[Path]) -> Iterator[tuple[Path, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from infra.privacy import exception_type
 from orchestrator.lock import read_lock
 from orchestrator.models.serving import register_best
 from orchestrator.plan import Plan
@@ -38,12 +39,21 @@ def report(plan: Plan, problems: Mapping[str, str], command: str, recorder: Reco
 
 
 def _to_share(context: ReportContext, workspace: Workspace) -> list[Path]:
-    """The report as it may leave the center: names of quarantined files, which hospitals make up, are withheld."""
+    """The report as it may leave the center.
+
+    Withheld are names of quarantined files, which hospitals make up, and the words of errors, which name files too.
+    """
     from evaluation.report import write_report
 
     page = workspace.report / "report.html"
     shutil.rmtree(workspace.shared_report, ignore_errors=True)
-    if len(context.quarantine):
-        withheld = context.quarantine.with_columns(files=pl.lit("named in the center's own report"))
-        page = write_report(replace(context, quarantine=withheld), workspace.shared_report)
+    if len(context.quarantine) or len(context.failures):
+        files = context.quarantine.with_columns(files=pl.lit("named in the center's own report"))
+        errors = context.failures.with_columns(pl.col("error").map_elements(_type_only, return_dtype=pl.String))
+        page = write_report(replace(context, quarantine=files, failures=errors), workspace.shared_report)
     return [page, *sorted((page.parent / "tables").glob("*.*"))]
+
+
+def _type_only(error: str) -> str:
+    kind = exception_type(error)
+    return f"{'' if kind == 'unnamed' else f'{kind}; '}told in the center's own report"

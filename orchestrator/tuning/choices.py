@@ -10,6 +10,7 @@ from typing import Any
 from infra.store import RunStore
 from orchestrator.tuning.proposals import Told, best, fixed_of, propose, select, space_of
 from search_spaces.arms import Arm, RadiomicsArm
+from search_spaces.errors import StudyError
 from search_spaces.jobs import Job, key_of
 
 Values = dict[str, Any]
@@ -50,8 +51,14 @@ class Choices:
     def _selection(self, job: Job) -> dict[str, Any]:
         told = self.told(job)
         outcomes = {str(number): vars(outcome) for number, outcome in told.items()}
+        number = best(told)
+        if told and number is None:  # the defaults would pass for a choice that nobody made
+            raise StudyError(
+                f"Cell {job.cell}: not one of its {len(told)} tuning trials ended with a validation value that is a "
+                "number, so nothing can be chosen; look at their journals, and change the tune block of the arm."
+            )
         chosen = select(told, fixed_of(self.arms[job.arm]))
-        return {"hyperparameters": chosen, "trial": best(told), "trials": outcomes}
+        return {"hyperparameters": chosen, "trial": number, "trials": outcomes}
 
     def _proposed(self, job: Job) -> Values:
         """What a trial tries: settled when it is first asked, so that a failed trial before it may yet be mended."""

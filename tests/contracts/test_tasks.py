@@ -43,19 +43,20 @@ class Bench:
     def payloads(self, **changes: Any) -> tuple[Path, list[dict[str, Any]]]:
         """A new run store, and what its training job and the jobs before it are handed."""
         self.stores += 1
-        runs = f"runs-{self.task}-{self.stores}"
-        shutil.copytree(self.folder / "runs", self.folder / runs)
-        first = self.folder / f"runs-{self.task}-1" / self.task / "shared"
-        if first.is_dir():  # how fast this machine trains is measured once per store, and decides the precision
-            shutil.copytree(first, self.folder / runs / self.task / "shared")
+        # Features and how fast this machine trains are taken over from the first store, the training itself is not.
+        runs, before = f"runs-{self.task}-{self.stores}", f"runs-{self.task}-1" if self.stores > 1 else "runs"
+        shutil.copytree(self.folder / before, self.folder / runs)
         workspace = workspace_of(self.folder, self.task, epochs=EPOCHS, runs=runs)
-        cohort = known(workspace)
+        cohort, root = known(workspace), workspace.run_store.root
         plan = make_plan(workspace, cohort, Selection())
-        assign = Assigner(workspace, cohort, plan.jobs, plan.schedule(Capacity(1), None).shapes)
         wanted = [job for job in plan.jobs.values() if self._is_wanted(job)]
-        found = [{**assign(job), "device": "cpu"} for job in wanted]
+        (root / "finished" / f"{wanted[-1].key}.json").unlink(missing_ok=True)
+        shutil.rmtree(root / "jobs" / wanted[-1].key, ignore_errors=True)
+        assign = Assigner(workspace, cohort, plan.jobs, plan.schedule(Capacity(1), None).shapes)
+        left = [job for job in wanted if workspace.run_store.finished_record(job.key) is None]
+        found = [{**assign(job), "device": "cpu"} for job in left]
         found[-1]["job"] |= changes
-        return workspace.run_store.root, found
+        return root, found
 
     def _is_wanted(self, job: Job) -> bool:
         return job.kind == "fit" or (job.kind == "features" and job.center == "a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def facts_of(job: Job) -> dict[str, Any]:
         "fingerprint_trained_after": job["key"],
         "optimizer": "AdamW",
         "learning_rate": settings(job["task"], job["hyperparameters"])["learning_rate"],
+        "weight_decay": settings(job["task"], job["hyperparameters"])["weight_decay"],
     }
 
 
@@ -105,6 +107,8 @@ def act(word: str) -> None:
         hoard = bytearray(os.urandom(1024) * 1000 * int(word.removeprefix("hoard")))
         time.sleep(30)
         del hoard
+    if word.startswith("linger"):  # after its last word, as a library that is slow to let go
+        Finalize(None, time.sleep, args=(float(word.removeprefix("linger")),), exitpriority=0)
     if word.startswith("sleep"):
         time.sleep(float(word.removeprefix("sleep")))
 

@@ -55,6 +55,16 @@ def test_outside_a_terminal_there_are_plain_lines_and_no_control_codes():
     assert "\x1b" not in out.getvalue()
 
 
+def test_brackets_in_an_error_are_told_as_they_are():
+    progress, out = started("b")
+    sentence = "OSError: cannot read [/a/b] of shape [batch, 3]"
+
+    progress.schedule.fail("b", sentence)
+    progress.ended("b")
+
+    assert f"failed b: {sentence}" in out.getvalue()
+
+
 def test_a_failure_is_told_when_it_happens():
     progress, out = started("classification/resnet10t-chest-transfer-f0-s0")
 

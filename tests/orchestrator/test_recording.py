@@ -102,11 +102,32 @@ def test_a_trial_that_waits_at_its_rung_is_running_with_its_hyperparameters_as_l
     live = plan.schedule(Capacity(2), read_lock(space))
 
     (during,) = job_records(plan, live)
+    (ended,) = job_records(plan, live, is_over=True)  # as after LIMIT, when nothing is left of the batch
     (after,) = job_records(plan, None)
 
-    assert (during.status, after.status) == ("running", "failed")
+    assert (during.status, ended.status, after.status) == ("running", "failed", "failed")
     assert set(during.hyperparameters) == {"learning_rate", "weight_decay", "augmentation"}
     assert not during.pruned
+
+
+def test_a_trial_that_failed_once_and_waits_at_its_rung_now_carries_no_error(tmp_path, monkeypatch):
+    space = halved(tmp_path)
+    monkeypatch.setenv("FAKE_BEHAVIOR", "break@-t0")
+    run_here(space, tasks=FAKES, selection=Selection(only={"kind": ("tune",)}))
+    monkeypatch.setenv("FAKE_BEHAVIOR", "")
+
+    def hear(message):
+        if message["state"] == "paused":
+            raise Kill
+
+    with pytest.raises(Kill):
+        run_here(space, tasks=FAKES, hear=hear)
+    plan = make_plan(space, known(space), Selection())
+
+    records = job_records(plan, plan.schedule(Capacity(2), read_lock(space)))
+
+    (waits,) = [record for record in records if record.trial == 0]
+    assert (waits.status, waits.error, waits.ended_ms) == ("running", "", None)
 
 
 def test_replicates_carry_license_and_commercial_use_of_the_source(workspace):

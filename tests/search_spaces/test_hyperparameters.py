@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from search_spaces.arms import ClassificationArm
 from search_spaces.errors import StudyError
-from search_spaces.hyperparameters import SPACES, Choice, Float, searched_space, settings
+from search_spaces.hyperparameters import SPACES, Choice, Float, as_meant, searched_space, settings
 
 
 def test_every_default_lies_in_its_range() -> None:
@@ -21,6 +22,19 @@ def test_chosen_values_overlay_the_defaults() -> None:
     assert values["learning_rate"] == 0.01
     assert values["schedule"] == "cosine"
     assert set(values) == set(SPACES["classification"])
+
+
+def test_values_as_yaml_reads_them_are_taken_as_they_are_meant() -> None:
+    written = {"ema": 0.99, "image_scale": 1.0, "schedule": "linear", "learning_rate": "1e-3", "margin": 1}
+    labels, grid = {"positive": ["a"], "negative": ["b"]}, {"backbone": ["x"], "pretraining": ["y"], "init": ["frozen"]}
+
+    arm = ClassificationArm.model_validate(
+        {"task": "classification", "labels": labels, "grid": grid, "region": "box", "tune": {"fixed": written}}
+    )
+
+    meant = {"ema": "0.99", "image_scale": "1", "schedule": "linear", "learning_rate": 0.001, "margin": 1.0}
+    assert arm.tune.fixed == meant
+    assert as_meant({"learning_rate": "fast", "unheard_of": 2}) == {"learning_rate": "fast", "unheard_of": 2}
 
 
 def test_what_is_searched_is_the_tasks_own_unless_a_study_says():

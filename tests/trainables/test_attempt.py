@@ -87,6 +87,13 @@ def test_a_later_attempt_goes_on_from_the_furthest_checkpoint_with_the_journal_u
     assert sorted(path.stem for path in (third.folder / "journal").iterdir()) == ["000001", "000002"]
 
 
+def test_features_that_were_cut_off_go_on_from_the_chunk_they_came_to_though_they_train_no_epochs(store):
+    job = {**JOB, "kind": "features", "epochs": 0, "until": 0}
+    new_attempt(store, job=job).save_checkpoint(3, write_number(3))
+
+    assert new_attempt(store, job=job).newest_checkpoint().name == "000003"
+
+
 def test_a_checkpoint_that_was_cut_off_is_not_found(store):
     first = new_attempt(store)
 
@@ -222,6 +229,17 @@ def test_a_training_that_is_not_what_its_cell_says_is_neither_published_nor_paus
 
     assert store.finished() == {}
     assert store.rungs("k") == {}
+
+
+def test_a_training_whose_certificate_was_refused_is_not_gone_on_from(store):
+    trained(store, {**TRIAL, "until": 1}).publish()
+    attempt = trained(store, TRIAL, rate=0.5)
+    with pytest.raises(CertificateError) as refused:
+        attempt.publish()
+
+    attempt.record_failure(refused.value)
+
+    assert new_attempt(store, job=TRIAL).newest_checkpoint() is None
 
 
 def test_a_training_that_certifies_nothing_is_not_published(store):

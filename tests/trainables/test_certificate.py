@@ -11,7 +11,8 @@ from trainables.certificate import CertificateError, verify
 JOB = {
     "name": "classification/resnet18-chest-transfer-f0-s0",
     "task": "classification",
-    "hyperparameters": {"learning_rate": 0.003},
+    "epochs": 10,
+    "hyperparameters": {"learning_rate": 0.003, "weight_decay": 0.02},
 }
 TRAINED = {
     "init": "transfer",
@@ -20,6 +21,7 @@ TRAINED = {
     "share_loaded": 1.0,
     "optimizer": "AdamW",
     "learning_rate": 0.003,
+    "weight_decay": 0.02,
     "fingerprint_before": "loaded",
     "fingerprint_after": "learned",
     "fingerprint_trained_before": "at step 0",
@@ -32,17 +34,18 @@ NOTHING = {"source": None, "tensors_loaded": [], "share_loaded": 0.0}
 FROZEN = dict.fromkeys(("fingerprint_frozen_before", "fingerprint_frozen_after", "fingerprint_frozen_average"), "kept")
 
 
-def verify_cell(cell_init: str, **facts: Any) -> None:
-    verify({**JOB, "cell": {"init": cell_init}}, {**TRAINED, "init": cell_init, **facts})
+def verify_cell(cell_init: str, until: int = 10, **facts: Any) -> None:
+    verify({**JOB, "cell": {"init": cell_init}, "until": until}, {**TRAINED, "init": cell_init, **facts})
 
 
 def test_trainings_that_are_what_they_say_pass() -> None:
     verify_cell("transfer")
     verify_cell("transfer", share_loaded=0.95)
     verify_cell("scratch", **NOTHING)
-    verify_cell("frozen", **FROZEN)
+    verify_cell("frozen", **FROZEN, fingerprint_after="loaded")
     verify_cell("partial_2", **FROZEN)
     verify_cell("probe_then_transfer", fingerprint_probe="loaded")
+    verify_cell("probe_then_transfer", until=2, fingerprint_probe="loaded", fingerprint_after="loaded")
 
 
 @pytest.mark.parametrize(
@@ -57,11 +60,19 @@ def test_trainings_that_are_what_they_say_pass() -> None:
         ("transfer", {"init": "scratch"}, "initialized as scratch, the cell says transfer"),
         ("transfer", {"optimizer": "SGD"}, "the live optimizer is SGD"),
         ("transfer", {"learning_rate": 0.01}, "built with rate 0.01, 0.003 was asked for"),
+        ("transfer", {"weight_decay": 0.0}, "built with weight decay 0, 0.02 was asked for"),
         ("frozen", {}, "no tensor was frozen"),
         ("frozen", {**FROZEN, "fingerprint_frozen_after": "moved"}, "frozen tensors changed in training"),
         ("frozen", {**FROZEN, "fingerprint_frozen_average": "moved"}, "of the averaged copy differ"),
         ("probe_then_transfer", {"fingerprint_probe": "moved"}, "the backbone changed during the probe"),
         ("transfer", {"fingerprint_trained_after": "at step 0"}, "nothing was learned"),
+        ("transfer", {"fingerprint_after": "loaded"}, "it is transfer, and the backbone is what it was"),
+        ("partial_2", {**FROZEN, "fingerprint_after": "loaded"}, "it is partial_2, and the backbone is what it was"),
+        (
+            "probe_then_transfer",
+            {"fingerprint_probe": "loaded", "fingerprint_after": "loaded"},
+            "it is probe_then_transfer, and the backbone is what it was",
+        ),
     ],
 )
 def test_a_training_that_is_something_else_is_refused(init: str, facts: dict[str, Any], sentence: str) -> None:

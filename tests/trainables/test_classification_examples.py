@@ -43,6 +43,17 @@ def test_augmented_views_differ_from_epoch_to_epoch() -> None:
     assert not torch.equal(first, second)
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(2, [2]), (32, [32]), (33, [17, 16]), (65, [22, 22, 21])])
-def test_no_batch_is_left_with_a_single_region(count: int, sizes: list[int]) -> None:
-    assert [len(part) for part in torch.arange(count).tensor_split(Batches().per_epoch(count))] == sizes
+@pytest.mark.parametrize(
+    ("size", "count", "sizes"),
+    [
+        (32, 2, [2]),
+        (32, 32, [32]),
+        (32, 33, [17, 16]),
+        (32, 65, [22, 22, 21]),
+        (2, 5, [3, 2]),
+        (2, 3, [3]),
+        (2, 1, [1]),
+    ],
+)
+def test_no_batch_is_left_with_a_single_region(size: int, count: int, sizes: list[int]) -> None:
+    assert [len(part) for part in torch.arange(count).tensor_split(Batches(size).per_epoch(count))] == sizes

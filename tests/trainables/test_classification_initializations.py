@@ -13,6 +13,7 @@ from tests.trainables.classification_jobs import data, file_source, fit_job, fit
 from tests.trainables.fakes import FakeRun
 from trainables.certificate import verify
 from trainables.classification import ClassificationTask
+from trainables.classification.initialization import start
 from trainables.task import Stop
 from trainables.weights.loading import fingerprint, read_weights, sha256_of, write_weights
 
@@ -59,6 +60,16 @@ def test_partial_moves_the_last_stages_and_the_head_only(tmp_path: Path, init: s
     changed = {name for name, value in weights(run).items() if not torch.equal(value, state[name])}
     assert {name.partition(".")[0] for name in changed} == moved
     assert any(name.endswith("running_mean") for name in changed)
+
+
+def test_moved_statistics_of_batch_norm_are_no_learning(tmp_path: Path) -> None:
+    began = start(fit_job(), FakeRun(tmp_path))
+
+    began.model.train()(torch.rand(4, 1, 32, 32))
+
+    facts = {**began.facts(), **began.finish(None)}
+    assert facts["fingerprint_after"] != facts["fingerprint_before"]
+    assert facts["fingerprint_trained_after"] == facts["fingerprint_trained_before"]
 
 
 def test_a_probe_leaves_the_backbone_alone_until_its_own_end(tmp_path: Path) -> None:

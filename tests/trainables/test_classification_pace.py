@@ -56,6 +56,28 @@ def test_the_check_leaves_the_network_as_it_was() -> None:
     assert not model[2].weight.requires_grad
 
 
+class Large(torch.nn.Module):
+    """Runs out of memory with more than so many inputs."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.layer = most, torch.nn.Linear(4, 1)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if len(inputs) > self.most:
+            raise torch.OutOfMemoryError("no room for copies")
+        logits: torch.Tensor = self.layer(inputs)
+        return logits
+
+
+def test_a_check_that_does_not_fit_is_made_with_fewer_inputs() -> None:
+    batch = torch.rand(7, 4), torch.tensor([0, 1, 0, 1, 0, 1, 0])
+
+    assert pace.timed_where_it_fits(Large(3), Malignancy(1.0), batch, steps=1)
+    with pytest.raises(torch.OutOfMemoryError):
+        pace.timed_where_it_fits(Large(1), Malignancy(1.0), batch, steps=1)
+
+
 def test_half_precision_gives_logits_in_full_precision_and_different_ones() -> None:
     torch.manual_seed(0)
     network, inputs = torch.nn.Conv2d(1, 1, 3), torch.rand(1, 1, 8, 8)

@@ -164,7 +164,7 @@ def test_a_training_that_diverges_at_once_fails_and_names_the_learning_rate(ches
     digest = hashlib.sha256((tmp_path / "huge.safetensors").read_bytes()).hexdigest()
     source = {"kind": "file", "path": str(tmp_path / "huge.safetensors"), "sha256": digest}
 
-    with pytest.raises(RuntimeError, match=r"diverged in the first epoch at learning rate 0\.002"):
+    with pytest.raises(RuntimeError, match=r"diverged in epoch 1 at learning rate 0\.002"):
         fitted(tmp_path / "run", fit_job("transfer", source=source))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from search_spaces.errors import StudyError
@@ -127,6 +128,18 @@ def test_a_probe_leaves_the_backbone_and_the_transfer_after_it_trains_all(source
     assert probed.certificate["fingerprint_probe"] == probed.certificate["fingerprint_before"]
 
 
+def test_the_best_epoch_of_two_phases_is_one_of_the_second_even_if_the_probe_was_no_worse(source, tmp_path):
+    # At a rate that teaches nothing in so few steps, no epoch is better than the first.
+    job = job_from(source, "probe_then_transfer", epochs=2, hyperparameters={"learning_rate": 1e-5})
+
+    run = fitted(tmp_path, job)
+
+    probe, rest = (metrics["validation/auc"] for _, metrics in run.reports)
+    assert probe >= rest
+    assert run.result["epoch"] == 2
+    assert run.certificate["fingerprint_after"] != run.certificate["fingerprint_before"]
+
+
 def test_each_phase_has_a_schedule_of_its_own(probed):
     rates = [metrics["learning_rate"] for _, metrics in probed.reports]
 
@@ -182,6 +195,14 @@ def test_a_file_may_lack_a_tensor_that_is_trained_and_none_that_is_frozen(source
     assert transfer(model, read_weights(gap), gap, "partial_3").share < 1
     with pytest.raises(StudyError, match=r"9\d% of the frozen part's tensors fit yolov5n.yaml"):
         transfer(model, read_weights(gap), gap, "partial_2")
+
+
+def test_a_quantized_file_is_refused(source):
+    tensors = read_weights(source)
+    tensors["model.3.conv.weight"] = (tensors["model.3.conv.weight"] * 100).to(torch.int8)
+
+    with pytest.raises(StudyError, match=r"model\.3\.conv\.weight holds whole numbers \(torch\.int8\)"):
+        transfer(build(BACKBONE, 1, seed=0), tensors, source, "transfer")
 
 
 def test_rates_fall_with_the_distance_of_a_stage_from_the_head(source, tmp_path):

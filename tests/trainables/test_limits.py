@@ -72,6 +72,18 @@ def test_a_job_that_runs_too_long_is_ended_and_goes_on_from_its_checkpoint(trial
     again.close()
 
 
+def test_a_trial_that_came_to_its_rung_before_it_was_ended_has_not_failed(trial):
+    store, job, payload = trial
+    asked = payload("linger60@tune", hours=4 / 3600)
+    asked["job"]["until"] = 1
+
+    *_, last = run_in_child(asked)
+
+    assert last == {"state": "paused", "epoch": 1}
+    assert list(store.rungs(job.key)) == [1]
+    assert store.failed() == {}
+
+
 def test_a_job_within_its_limits_is_left_alone(trial):
     store, _, payload = trial
 

@@ -99,10 +99,17 @@ class Bundle:
         path = folder / FILE
         if not path.is_file():
             raise StudyError(f"{path}: there is no such file; `osteogrid bundle` writes such a folder.")
-        body = json.loads(path.read_text(encoding="utf-8"))
-        if body.pop("format", None) != FORMAT:
+        broken = f"{path}: cut off or changed since it was bundled; copy or write the bundle again."
+        try:
+            body = dict(json.loads(path.read_text(encoding="utf-8")))
+            is_ours, digest = body.pop("format", None) == FORMAT, body.pop("digest", None)
+            found = cls(**{**body, **_parts(body, folder)}) if is_ours else None
+        except (ValueError, TypeError, KeyError):
+            raise StudyError(broken) from None
+        if found is None:
             raise StudyError(f"{path}: another format than {FORMAT}, the one of this release; write the bundle again.")
-        found = cls(**{**body, **_parts(body, folder)})
+        if found.digest != digest:
+            raise StudyError(broken)
         found.check()
         return found
 
@@ -159,14 +166,14 @@ class Bundle:
 
     def write(self, folder: Path) -> Self:
         """Copy everything into an empty or new folder; returns the bundle that reads from there."""
-        if folder.exists() and any(folder.iterdir()):
+        if folder.is_file() or (folder.exists() and any(folder.iterdir())):
             raise StudyError(f"{folder}: is not empty; name a new folder for the bundle.")
         for replicate in self.replicates:
             place = _place(folder, replicate.name)
             place.mkdir(parents=True)
             for name in replicate.checksums:
                 shutil.copyfile(replicate.folder / name, place / name)
-        text = json.dumps({"format": FORMAT, **self._body()}, indent=1, sort_keys=True)
+        text = json.dumps({"format": FORMAT, "digest": self.digest, **self._body()}, indent=1, sort_keys=True)
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
         return replace(
             self, replicates=tuple(replace(each, folder=_place(folder, each.name)) for each in self.replicates)

@@ -28,7 +28,7 @@ class Batches:
     """How an epoch is cut into optimizer steps, and a step into parts."""
 
     size: int = 32
-    """At most so many regions per optimizer step."""
+    """At most so many regions per optimizer step; one more where pairs would leave a single one."""
     parts: int = 1
     """In which a batch's gradient is gathered."""
 
@@ -39,9 +39,9 @@ class Batches:
     def per_epoch(self, count: int) -> int:
         """Into how many batches of nearly equal size an epoch is cut.
 
-        A short last batch of one region would leave batch norm without a variance; equal ones never get that small.
+        A batch of one region would leave batch norm without a variance, so each holds at least two.
         """
-        return -(-count // self.size)
+        return max(1, min(-(-count // self.size), count // 2))
 
     def of_step(self, count: int) -> int:
         """Into how many parts a batch is cut; each holds at least two regions, again for batch norm."""

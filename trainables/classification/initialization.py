@@ -150,7 +150,8 @@ def _seeded(card: ModelCard, job: Job) -> torch.nn.Module:
 
 
 def _fingerprints(model: torch.nn.Module, frozen: frozenset[str]) -> dict[str, str]:
-    trained = frozenset(model.state_dict()) - frozen
+    # Without batch norm's statistics, which move even where nothing is learned.
+    trained = frozenset(name for name, _ in model.named_parameters()) - frozen
     return {
         "fingerprint": fingerprint(backbone_tensors(model)),
         "fingerprint_frozen": _fingerprint_of(model, frozen),

@@ -109,7 +109,15 @@ def read_model(folder: Path, device: str) -> tuple[torch.nn.Module, ModelCard]:
 
 
 def _names(model: torch.nn.Module, layer: str) -> tuple[str, ...]:
-    """What timm calls the first layer or the classifier of an architecture; distilled ones have two heads."""
+    """What timm calls the first layer or the classifier of an architecture; distilled ones have two heads.
+
+    StudyError for the few of which timm does not say it.
+    """
     known: Any = model.pretrained_cfg
     names = dict(known)[layer]
+    if not names:
+        raise StudyError(
+            f"Backbone {known['architecture']!r}: timm does not say which of its layers is the {layer}, so it can "
+            "neither be loaded nor frozen; name another backbone."
+        )
     return (names,) if isinstance(names, str) else tuple(names)

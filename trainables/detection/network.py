@@ -14,7 +14,16 @@ from search_spaces.errors import StudyError
 from trainables.detection.card import DetectorCard
 from trainables.detection.phases import frozen_layers
 from trainables.detection.stages import backbone_layers, in_layers
-from trainables.weights.loading import COUNTERS, LEAST_SHARE, Loaded, Tensors, fingerprint, read_weights, write_weights
+from trainables.weights.loading import (
+    COUNTERS,
+    LEAST_SHARE,
+    Loaded,
+    Tensors,
+    as_weights,
+    fingerprint,
+    read_weights,
+    write_weights,
+)
 
 WEIGHTS = "model.safetensors"
 
@@ -55,10 +64,7 @@ def transfer(model: DetectionModel, source: Tensors, where: Path, init: str) -> 
     _check_share(model, share, LEAST_SHARE, "backbone", where)
     if frozen:
         _check_share(model, _share(model, taken, frozen), 1.0, "frozen part", where)
-    handed = {name: source[name].to(own[name].dtype) for name in taken}
-    broken = [name for name, tensor in handed.items() if not bool(torch.isfinite(tensor).all())]
-    if broken:
-        raise StudyError(f"{where}: {broken[0]} holds values that are not finite; fetch the file anew.")
+    handed = {name: as_weights(source[name], own[name], name, where) for name in taken}
     model.load_state_dict(handed, strict=False)
     return Loaded(
         loaded=tuple(taken),

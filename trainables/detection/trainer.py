@@ -49,10 +49,10 @@ class FilmTrainer(DetectionTrainer):
         *,
         parts: int = 1,
         newest: Path | None = None,
-        best: Best | None = None,
     ) -> None:
         self.recipe, self.phase, self.films, self.run = recipe, phase, films, run
-        self.parts, self.newest, self.best_so_far = parts, newest, best
+        self.parts, self.newest = parts, newest
+        self.best_so_far: Best | None = None
         self.diverged = False
         batch = max(1, recipe.batch_size // parts)
         folder = run.folder.resolve() / "ultralytics"
@@ -125,11 +125,11 @@ class FilmTrainer(DetectionTrainer):
 
     def _restore(self, folder: Path) -> None:
         values, tensors = checkpoint.read_values(folder), checkpoint.read_tensors(folder)
-        self.best_so_far = Best(values["best_epoch"], tuple(values["best_rank"]), tensors["best"])
         self.model.load_state_dict(tensors["model"])
-        if values["epoch"] == self.phase.first:  # the phase before left it: average and optimizer begin anew
+        if values["epoch"] == self.phase.first:  # the phase before left it: average, optimizer and best begin anew
             self.ema.ema.load_state_dict(tensors["model"])
             return
+        self.best_so_far = Best(values["best_epoch"], tuple(values["best_rank"]), tensors["best"])
         self.ema.ema.load_state_dict(tensors["ema"])
         self.ema.updates = values["updates"]
         checkpoint.restore_optimizer(self.optimizer, tensors.get("optimizer", {}), values["param_groups"])
@@ -182,9 +182,9 @@ class FilmTrainer(DetectionTrainer):
         return False
 
     def save_model(self) -> bool:
-        """End an epoch: keep it if it is the best, then report and leave a checkpoint.
+        """End an epoch: keep it if it is the phase's best, then report and leave a checkpoint.
 
-        A training that diverges ends before this epoch; RuntimeError if that is the first.
+        A training that diverges ends before this epoch; RuntimeError if its last phase has no epoch before it.
         """
         if not self._is_finite():
             self._end_diverged()
@@ -205,8 +205,13 @@ class FilmTrainer(DetectionTrainer):
         return all(bool(torch.isfinite(tensor).all()) for tensor in (*losses, *averages))
 
     def _end_diverged(self) -> None:
-        if self.best_so_far is None:
-            raise RuntimeError(f"Training diverged in the first epoch at learning rate {self.recipe.learning_rate:g}.")
+        # What a probe left is no transfer, however good it was.
+        ends_too_early = not self.phase.is_last and self.phase.end < self.recipe.until
+        if self.best_so_far is None or ends_too_early:
+            raise RuntimeError(
+                f"Training diverged in epoch {self.epochs_done} at learning rate {self.recipe.learning_rate:g}, "
+                "before an epoch that could be published."
+            )
         self.run.certify({"diverged_in_epoch": self.epochs_done})
         self.diverged = self.stop = True
 

@@ -67,12 +67,12 @@ def _train_in_parts(recipe: Recipe, job: Job, material: TrainingFilms, run: Run,
     done = read_values(newest)["epoch"] if newest else 0
     best: Best | None = None
     for phase in left_over(plan, done, recipe.until):
-        trainer = FilmTrainer(recipe, phase, model, material, run, parts=parts, newest=newest, best=best)
+        trainer = FilmTrainer(recipe, phase, model, material, run, parts=parts, newest=newest)
         trainer.train()
         best, newest = trainer.best_so_far, None
         if trainer.diverged:
             break
-    assert best is not None, "a first epoch that diverges raises"
+    assert best is not None, "a phase that diverges in its first epoch raises"
     run.certify(facts_after(model, best.tensors, plan[-1].frozen))
     if recipe.init == PROBE_THEN_TRANSFER:
         run.certify({"fingerprint_probe": trainer.backbone_at_start if trainer.phase.first else backbone_print(model)})

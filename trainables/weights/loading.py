@@ -26,6 +26,10 @@ COUNTERS = "num_batches_tracked"
 """Batch norm's step counters: they shape no output, and old files lack them, so shares are counted without."""
 
 _WRAPPERS = ("state_dict", "model")
+_POSITIONS = ("pos_embed", "relative_position_bias_table")
+"""What transformers learn for one grid of patches."""
+_DEEPEST = 8
+"""Wrappers around one another that are looked into."""
 UNREADABLE = (
     pickle.UnpicklingError,
     RuntimeError,
@@ -130,8 +134,8 @@ def read_weights(path: Path) -> Tensors:
             "a state_dict of plain tensors. Fetch the file anew, or bring a whole pickled model with "
             "`osteogrid weights add`, which reads its tensors only."
         ) from None
-    while inner := next((content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)), None):
-        content = inner
+    for _ in range(_DEEPEST):  # a pickled dictionary can hold itself
+        content = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)), content)
     tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise StudyError(f"{path}: holds no tensors; a state_dict or {{'state_dict': ...}} is expected.")
@@ -185,15 +189,34 @@ def _fitting(found: Tensors, live: Tensors, path: Path, backbone: str, first: st
         if name == first and (changed := _other_channels(tensor, target)) is not None:
             tensor = changed
             reshaped.append(name)
+        if tensor.shape != target.shape and name.endswith(_POSITIONS):
+            raise StudyError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, {backbone} has {tuple(target.shape)} there: its "
+                "positions are those of another input size. Leave out image_size and image_scale, or bring a file of "
+                "this size."
+            )
         if tensor.shape != target.shape:
             raise StudyError(
                 f"{path}: {name} has shape {tuple(tensor.shape)}, {backbone} has {tuple(target.shape)} there; "
                 f"the file is of another backbone. Give the file of {backbone}."
             )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise StudyError(f"{path}: {name} holds values that are not finite; fetch the file anew.")
-        handed[name] = tensor.to(target.dtype)
+        handed[name] = as_weights(tensor, target, name, path)
     return handed, tuple(reshaped)
+
+
+def as_weights(tensor: torch.Tensor, target: torch.Tensor, name: str, path: Path) -> torch.Tensor:
+    """A file's tensor in the type of the network's own; StudyError for whole numbers in place of weights, NaN and inf.
+
+    Whole numbers are what quantized files hold: without their scales, which have other names, they mean nothing.
+    """
+    if target.is_floating_point() and not tensor.is_floating_point():
+        raise StudyError(
+            f"{path}: {name} holds whole numbers ({tensor.dtype}), as a quantized network does; bring the file that "
+            "was published before it was quantized."
+        )
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        raise StudyError(f"{path}: {name} holds values that are not finite; fetch the file anew.")
+    return tensor.to(target.dtype)
 
 
 def _other_channels(tensor: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:

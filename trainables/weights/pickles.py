@@ -112,12 +112,14 @@ def tensors_of(path: Path) -> Tensors:
 
 def _weights(content: Any) -> Any:
     """The part of a checkpoint that holds the weights."""
-    while isinstance(content, dict):
+    for _ in range(_DEEPEST):  # a dictionary can hold itself
+        if not isinstance(content, dict):
+            return content
         inner = next((content[key] for key in _WEIGHTS if _holds(content.get(key))), None)
         if inner is None:
             return content
         content = inner[0] if isinstance(inner, tuple) else inner
-    return content
+    raise pickle.UnpicklingError("its dictionaries lie in one another without end")
 
 
 _WEIGHTS = ("ema", "model", "state_dict", "model_state_dict")

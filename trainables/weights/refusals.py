@@ -17,6 +17,7 @@ ENOUGH = 0.9
 """Of a backbone's tensors that must fit before a guess at what is wrong with a file is worth a sentence."""
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\3\4"
 _KERAS = re.compile(r"(.+[/.])?(kernel|moving_mean|moving_variance)(:\d+)?|.+/(gamma|beta|bias)(:\d+)?|.+:\d+")
 _WARVITO = "the radimagenet_resnet50 of Warvito/radimagenet-models, which MONAI loads, is one"
 _HELP = "Allowed are .safetensors, and .pth or .pt files of PyTorch"
@@ -35,7 +36,7 @@ def why_no_weights_file(path: Path) -> str:
         )
     if path.suffix != ".safetensors" and _is_torchscript(path):
         return f"{path}: is a TorchScript program, which only runs as code. {_HELP}; save its state_dict instead."
-    if path.suffix != ".safetensors" and start[:1] not in {b"P", b"\0", b""} and tarfile.is_tarfile(path):
+    if path.suffix != ".safetensors" and start[:4] != _ZIP and _is_tar(path):
         return f"{path}: is a tar archive, as PyTorch wrote before 2017. {_HELP}; save its state_dict anew."
     return ""
 
@@ -67,6 +68,14 @@ def _is_torchscript(path: Path) -> bool:
     except RuntimeError:
         return False
     return "constants.pkl" in records
+
+
+def _is_tar(path: Path) -> bool:
+    """Whether there is at least one member; a file of zeros is an archive without any."""
+    if not tarfile.is_tarfile(path):
+        return False
+    with tarfile.open(path) as archive:
+        return archive.next() is not None
 
 
 def _keras_names(shapes: Shapes, path: Path, backbone: str) -> str:

@@ -57,6 +57,13 @@ def test_a_table_may_name_files_as_they_were_given(center, monkeypatch):
     }
 
 
+def test_a_file_that_is_given_by_its_folder_and_by_its_name_is_one_file(center):
+    files = given_files(question(center, center / "images" / "b.png", boxes=center / "boxes.csv"))
+
+    assert [Path(file.name).name for file in files] == ["a.png", "b.png", "c.png"]
+    assert [len(file.boxes) for file in files] == [1, 2, 0]
+
+
 def test_a_box_that_two_given_folders_could_mean_is_refused(center, tmp_path):
     write_films(tmp_path / "other" / "images")
     table = tmp_path / "boxes.csv"
@@ -105,6 +112,31 @@ def test_two_files_never_share_a_picture():
 def test_another_ending_than_csv_or_json_is_refused_before_anything_is_computed():
     with pytest.raises(StudyError, match=r"scores\.xlsx: is written as \.csv or \.json"):
         check_output(Path("scores.xlsx"))
+
+
+@pytest.mark.parametrize("options", [["--output", "taken/scores.csv"], ["--overlays", "taken"]])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_computed(bundle, center, monkeypatch, options):
+    monkeypatch.chdir(center)
+    Path("taken").touch()
+    bundle.write(center / "bundle")
+
+    done = CliRunner().invoke(app, ["predict", "--bundle", "bundle", "images", "--boxes", "boxes.csv", *options])
+
+    assert isinstance(done.exception, StudyError)
+    assert f"{options[0]}: taken cannot be made a folder" in str(done.exception)
+    assert "research only" not in done.stderr
+
+
+def test_a_name_with_brackets_is_shown_as_it_is(center, bundle, tmp_path):
+    bundle.write(tmp_path / "bundle")
+    odd = center / "images" / "[left].png"
+    (center / "images" / "a.png").rename(odd)
+    (tmp_path / "boxes.csv").write_text(f"file,x,y,width,height\n{odd.relative_to(tmp_path)},8,16,32,40\n")
+
+    command = ["predict", "--bundle", str(tmp_path / "bundle"), str(odd), "--boxes", str(tmp_path / "boxes.csv")]
+    done = CliRunner().invoke(app, command, env={"COLUMNS": "300"})
+
+    assert "[left].png" in done.stdout
 
 
 def test_csv_files_hold_scores_with_reasons_and_beside_them_each_box(bundle, center, tmp_path):

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from infra.privacy import check_metrics
+from orchestrator.cli import app
 from orchestrator.intake import known, take_in
 from orchestrator.journal import job_records
 from orchestrator.lock import read_lock
@@ -173,6 +175,39 @@ def test_quarantined_files_are_named_in_the_center_and_withheld_from_what_is_sha
     assert "5.png" in page.read_text()
     assert shared
     assert not any("5.png" in text for text in shared)
+
+
+def test_of_an_error_only_its_type_is_shared(workspace):
+    run_here(workspace, tasks=FAKES)
+    plan = plan_of(workspace)
+    first, second = list(plan.jobs)[:2]
+    problems = {first: "FileNotFoundError: no /srv/films/jane.dcm", second: "/srv/films/jane.dcm: has no pixels."}
+    shared: list[str] = []
+
+    class Listener:
+        def replay(self, comparison, artifacts):
+            shared.extend(path.read_text() for path in artifacts)
+
+        def close(self):
+            """Nothing to close."""
+
+    page = report(plan, problems, "osteogrid report", Listener())
+
+    assert "jane.dcm" in page.read_text()
+    assert any("FileNotFoundError" in text for text in shared)
+    assert not any("jane" in text for text in shared)
+
+
+def test_a_report_names_the_command_without_the_place_of_the_study(workspace):
+    run_here(workspace, tasks=FAKES)
+    place = workspace.root.parent
+
+    done = CliRunner().invoke(app, ["report", str(place / "study.yaml"), "--store", str(workspace.root)])
+
+    assert done.exit_code == 0, done.exception
+    page = (workspace.report / "report.html").read_text()
+    assert "osteogrid report study.yaml" in page
+    assert str(place) not in page
 
 
 def test_two_runs_of_the_same_study_give_the_same_comparison(tmp_path):

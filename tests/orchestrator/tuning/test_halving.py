@@ -15,6 +15,7 @@ from orchestrator.schedule import Schedule, State
 from orchestrator.selection import Selection
 from orchestrator.tuning.halving import Halving, kept_of, mean_epochs
 from search_spaces.arms import Tune
+from search_spaces.errors import StudyError
 from search_spaces.jobs import Job
 from tests.orchestrator.fake_tasks import curve
 from tests.orchestrator.here import run_here
@@ -371,3 +372,17 @@ def test_with_no_trials_replicates_get_exactly_what_the_study_fixes(tmp_path):
     fits = [payload["job"] for payload in payloads if payload["job"]["kind"] == "fit"]
     assert fits
     assert all(fit["hyperparameters"] == {"weight_decay": 0.003, "schedule": "linear"} for fit in fits)
+
+
+def test_where_no_trial_has_a_value_nothing_is_chosen_and_no_replicate_trains_with_defaults(tmp_path):
+    workspace = halved(tmp_path, rungs=[])
+    run_here(workspace, tasks=FAKES, selection=Selection(only={"kind": ("tune",)}))
+    for path in (workspace.run_store.root / "finished").glob("*.json"):
+        record = json.loads(path.read_text())
+        record["result"]["value"] = math.nan
+        path.write_text(json.dumps(record))
+
+    with pytest.raises(StudyError, match=r"Cell classification/test_resnet-none-scratch: not one of its 4 tuning"):
+        run_here(workspace, tasks=FAKES)
+
+    assert not (workspace.run_store.root / "selections").exists()

@@ -72,6 +72,16 @@ def test_a_bundle_whose_weights_were_changed_is_refused(bundle, tmp_path):
         Bundle.read(tmp_path / "bundle")
 
 
+@pytest.mark.parametrize("change", [lambda text: text[:300], lambda text: text.replace("-1000000000.0", "0.5")])
+def test_a_bundle_whose_file_was_cut_off_or_whose_thresholds_were_changed_is_refused(bundle, tmp_path, change):
+    bundle.write(tmp_path / "bundle")
+    path = tmp_path / "bundle" / "bundle.json"
+    path.write_text(change(path.read_text()))
+
+    with pytest.raises(StudyError, match=r"bundle\.json: cut off or changed since it was bundled"):
+        Bundle.read(tmp_path / "bundle")
+
+
 def test_a_bundle_of_another_way_of_decoding_is_refused(bundle, tmp_path):
     replace(bundle, decoding=bundle.decoding + 1).write(tmp_path / "bundle")
 

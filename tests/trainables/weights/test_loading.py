@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 
 from search_spaces.errors import StudyError
 from tests.trainables.weights.files import load, network, saved
-from trainables.weights.loading import fingerprint, read_weights
+from trainables.classification.model import first_conv
+from trainables.weights.loading import fingerprint, load_backbone, read_weights
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt"])
@@ -36,6 +38,39 @@ def test_a_wrapped_state_dict_is_unwrapped(tmp_path: Path, wrapper: str) -> None
     torch.save({"epoch": 3, wrapper: source}, tmp_path / "w.pth")
 
     assert load(network(), tmp_path / "w.pth").share == 1.0
+
+
+def test_a_checkpoint_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"epoch": 3}
+    content["model"] = content
+    torch.save(content, tmp_path / "w.pth")
+
+    with pytest.raises(StudyError, match="holds no tensors"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_a_quantized_file_is_refused(tmp_path: Path) -> None:
+    source = network(seed=1).state_dict()
+    source["layer1.0.conv1.weight"] = (source["layer1.0.conv1.weight"] * 100).to(torch.int8)
+
+    with pytest.raises(StudyError, match=r"layer1\.0\.conv1\.weight holds whole numbers \(torch\.int8\)"):
+        load(network(), saved(tmp_path / "w.safetensors", source))
+
+
+def test_positions_of_another_input_size_are_named_as_such(tmp_path: Path) -> None:
+    source, model = (timm.create_model("test_vit", num_classes=1, img_size=size) for size in (160, 192))
+    path = saved(tmp_path / "w.safetensors", source.state_dict())
+
+    with pytest.raises(StudyError, match=r"pos_embed has shape .*another input size\. Leave out image_size"):
+        load_backbone(model, path, backbone="test_vit", names=list(model.state_dict()), first_conv="patch_embed.proj")
+
+
+def test_an_architecture_without_a_named_first_layer_is_refused() -> None:
+    model = torch.nn.Linear(1, 1)
+    model.pretrained_cfg = {"architecture": "csatv2", "first_conv": [], "classifier": None}
+
+    with pytest.raises(StudyError, match="'csatv2': timm does not say which of its layers is the first_conv"):
+        first_conv(model)
 
 
 def test_color_channels_are_summed_so_that_gray_gives_the_same_answer(tmp_path: Path) -> None:

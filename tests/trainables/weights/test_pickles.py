@@ -139,3 +139,12 @@ def test_modules_that_contain_themselves_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(pickle.UnpicklingError, match="without end"):
         tensors_of(tmp_path / "w.pt")
+
+
+def test_a_checkpoint_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"w": torch.zeros(2)}
+    content["model"] = content
+    torch.save(content, tmp_path / "w.pt")
+
+    with pytest.raises(pickle.UnpicklingError, match="without end"):
+        tensors_of(tmp_path / "w.pt")

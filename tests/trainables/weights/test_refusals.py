@@ -80,9 +80,10 @@ def test_a_torchscript_program_is_refused_before_it_is_loaded(tmp_path: Path) ->
         read_weights(tmp_path / "w.pt")
 
 
-def test_a_tar_archive_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["storages", "PK", ""])
+def test_a_tar_archive_is_refused_before_it_is_unpacked(tmp_path: Path, first: str) -> None:
     with tarfile.open(tmp_path / "w.pt", "w") as archive:
-        archive.addfile(tarfile.TarInfo("storages"), io.BytesIO())
+        archive.addfile(tarfile.TarInfo(first), io.BytesIO())
 
     with pytest.raises(StudyError, match="is a tar archive"):
         read_weights(tmp_path / "w.pt")
