@@ -45,6 +45,7 @@ cohorts = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(cohorts, st.integers(2, 5), st.sampled_from([0.0, 0.2, 0.35]), st.integers(0, 3))
+@pytest.mark.slow
 def test_every_patient_outside_the_reserve_is_validated_exactly_once(labels_of_patients, folds, reserve, seed):
     images, labels = cohort(labels_of_patients)
 
@@ -57,6 +58,7 @@ def test_every_patient_outside_the_reserve_is_validated_exactly_once(labels_of_p
 
 @settings(max_examples=60, deadline=None)
 @given(cohorts, st.integers(2, 5), st.integers(0, 3))
+@pytest.mark.slow
 def test_the_counts_of_a_stratum_differ_by_at_most_one_between_folds(labels_of_patients, folds, seed):
     images, labels = cohort(labels_of_patients)
     assigned = assign_folds(images, labels, KFold(folds=folds, reserve=0, seed=seed))

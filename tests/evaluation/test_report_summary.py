@@ -14,6 +14,8 @@ from evaluation.report.html import render
 from tests.evaluation.report_example import comparison, example
 from tests.evaluation.report_page import Page
 
+pytestmark = pytest.mark.slow  # each test renders a whole report
+
 
 @pytest.fixture(scope="module")
 def page() -> Page:
@@ -37,7 +39,6 @@ def test_the_first_screen_says_over_what_a_named_effect_is_averaged(page: Page) 
     assert "radimagenet · transfer against scratch (classification, resnet50 only, without inception_v3)" in page.text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "word"), [("hommel", "Hommel"), ("bh", "Benjamini-Hochberg")])
 def test_the_adjustment_is_called_what_the_plan_chose(name: str, word: str) -> None:
     found = comparison()

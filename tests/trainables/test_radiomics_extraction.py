@@ -60,6 +60,7 @@ def test_a_constant_region_is_unmeasurable():
         measure(np.full((20, 20), 7, dtype=np.uint16))
 
 
+@pytest.mark.slow
 def test_features_of_a_checkerboard_agree_with_a_calculation_by_hand():
     features = measure(CHECKERBOARD)
 
@@ -73,6 +74,7 @@ def test_features_of_a_checkerboard_agree_with_a_calculation_by_hand():
     assert features["szm_z_perc_2d_fbn_n32"] == pytest.approx(2 / 16)  # diagonals join: two zones
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_exposure():
     region = noise(12, 12) // 4
 

@@ -65,6 +65,7 @@ def test_no_frame_has_an_external_row_before_the_external_centers_are_opened():
         assert frame.height or name in EXTERNAL_ONLY | NEED_MORE, name
 
 
+@pytest.mark.slow
 def test_opening_the_external_centers_changes_nothing_about_the_reserve():
     before, after = frames(study(open_external=False)), frames(study())
 
@@ -92,6 +93,7 @@ def test_row_order_of_the_tables_does_not_matter():
         assert getattr(shuffled, name).equals(frame), name
 
 
+@pytest.mark.slow
 def test_the_roc_curve_of_each_center_runs_from_corner_to_corner():
     for _, curve in study().roc.group_by("cell", "role", "center", maintain_order=True):
         assert curve.select("fpr", "tpr").row(0) == (0, 0)
