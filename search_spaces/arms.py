@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from search_spaces.hyperparameters import SPACES, as_meant, check, check_names
+from search_spaces.initialization import PROBE_THEN_TRANSFER, probe_epochs
 from search_spaces.parts import Fraction, Inits, Name, Names, Part, all_different
 
 
@@ -96,10 +97,15 @@ class _Tuned(Part):
     """What arms of networks share: a grid, a tuning budget and replicates."""
 
     task: Any
+    grid: Grid
     tune: Tune = Tune()
+    fit: Fit = Fit()
 
     @model_validator(mode="after")
     def _hyperparameters_exist(self) -> Self:
+        if PROBE_THEN_TRANSFER in self.grid.init:
+            for epochs in (self.fit.epochs, *((self.tune.epochs,) if self.tune.trials else ())):
+                probe_epochs(epochs)
         check_names(self.task, self.tune.search or ())
         check(self.task, self.tune.fixed)
         return self
@@ -122,8 +128,6 @@ class ClassificationArm(_Tuned):
     """Regions per optimizer step."""
     accumulate: Annotated[int, Field(ge=1, le=64)] = 1
     """Parts in which the gradient of a batch is gathered, where a whole batch does not fit the device."""
-    grid: Grid
-    fit: Fit = Fit()
     resources: Resources = Resources()
 
     @model_validator(mode="after")
@@ -149,8 +153,6 @@ class DetectionArm(_Tuned):
     """Of an image, from the confidences of its boxes of the target class: the highest, or 1 - product(1 - p)."""
     batch_size: Annotated[int, Field(ge=2, le=512)] = 16
     """Images per optimizer step; fewer on tiny data, so that an epoch has some steps."""
-    grid: Grid
-    fit: Fit = Fit()
     resources: Resources = Resources()
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-from search_spaces.errors import nearest
+from search_spaces.errors import StudyError, nearest
 
 SCRATCH = "scratch"
 PROBE_THEN_TRANSFER = "probe_then_transfer"
+
+PROBE_SHARE = 0.3
+"""Of all epochs, in which probe_then_transfer trains as frozen."""
 
 INITIALIZATIONS: dict[str, str] = {
     SCRATCH: "random weights, all layers trained",
@@ -37,6 +40,13 @@ def trained_stages(init: str) -> int | None:
         return 0
     partial = _PARTIAL.fullmatch(init)
     return int(partial.group(1)) if partial else None
+
+
+def probe_epochs(epochs: int) -> int:
+    """How many epochs of probe_then_transfer are the probe; raises StudyError where there is no room for both."""
+    if epochs < 2:
+        raise StudyError(f"init {PROBE_THEN_TRANSFER} with {epochs} epoch: it has two phases; train at least 2 epochs.")
+    return max(1, round(PROBE_SHARE * epochs))
 
 
 def why_invalid(pretraining: str, init: str) -> str | None:

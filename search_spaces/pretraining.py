@@ -73,7 +73,7 @@ _SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 def describe(study: StudySpec, source: str) -> Source:
-    """What is known of a source: the study's words first, then the records of its files, then the catalogue."""
+    """What is known of a source: the study's words, then the catalogue, or else the records of its files."""
     declared = study.sources.get(source, DeclaredSource())
     entry = SOURCES.get(_folder(study, source)) or _of_records(study, source)
     told = {name: getattr(declared, name) for name in ("modality", "anatomy", "license", "commercial_use")}

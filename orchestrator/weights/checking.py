@@ -96,9 +96,7 @@ def trial_of(study: StudySpec, cell: Cell) -> dict[str, object]:
     """What has to be tried for a cell whose file is there."""
     path = weights_file(study, cell.pretraining, cell.backbone)
     assert path is not None
-    arm = next(arm for arm in study.arms if arm.name == cell.arm)
-    channels = arm.channels if isinstance(arm, ClassificationArm) else 3
-    return {**_transfer(path, cell.task, cell.backbone, channels), "init": cell.init}
+    return {**network_of(study, cell), "path": str(path)}
 
 
 def is_unusual(cell: Cell) -> bool:
@@ -107,7 +105,7 @@ def is_unusual(cell: Cell) -> bool:
 
 
 def network_of(study: StudySpec, cell: Cell) -> dict[str, object]:
-    """What has to be tried for a cell without a file: its network, on an input of its size."""
+    """What has to be tried of a cell's network, on an input of its size."""
     arm = next(arm for arm in study.arms if arm.name == cell.arm)
     shape = {"channels": 3, "image_size": 0}
     if isinstance(arm, ClassificationArm):

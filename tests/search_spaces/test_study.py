@@ -69,6 +69,10 @@ def test_on_and_no_are_words_and_not_booleans(tmp_path):
         (GOOD + "analysis: {thresholds: [{sensitivity: 1.5}]}\n", ["analysis.thresholds.0", "1.5"]),
         (GOOD.replace("[scratch]", "[partial]"), ["'partial' is no init", "as partial_1 to partial_9"]),
         (TUNED % "epochs: 4, rungs: [4]", ["arms.0", "tune", "rungs [4] must rise and lie below epochs, 4"]),
+        (
+            GOOD.replace("[scratch]", "[probe_then_transfer]") + "    fit: {epochs: 1}\n",
+            ["probe_then_transfer with 1 epoch", "at least 2"],
+        ),
         (TUNED % "rungs: [3, 2]", ["rungs [3, 2] must rise"]),
         (TUNED % "search: [dropout]", ["'dropout' is not a hyperparameter", "learning_rate"]),
         (TUNED % "fixed: {schedule: step}", ["schedule is 'step'", "one of cosine, linear, constant"]),

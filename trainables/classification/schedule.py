@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search_spaces.errors import StudyError
-from search_spaces.initialization import PROBE_THEN_TRANSFER
+from search_spaces.initialization import PROBE_THEN_TRANSFER, probe_epochs
 
 WARMUP = 0.05
 """Share of a phase's steps during which the learning rate rises."""
-PROBE_SHARE = 0.3
-"""Of all epochs, in which probe_then_transfer trains the new head alone (Kumar et al., 2022)."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,7 @@ def phases_of(init: str, epochs: int, *, frozen: frozenset[str], backbone: froze
     """One phase with `frozen` kept, or for probe_then_transfer first the head alone; StudyError for too few epochs."""
     if init != PROBE_THEN_TRANSFER:
         return (Phase(1, epochs, frozen),)
-    if epochs < 2:
-        raise StudyError(f"init {init} with {epochs} epoch: it has two phases; train at least 2 epochs.")
-    probe = max(1, round(PROBE_SHARE * epochs))
+    probe = probe_epochs(epochs)
     return Phase(1, probe, backbone, is_probe=True), Phase(probe + 1, epochs, frozen)
 
 

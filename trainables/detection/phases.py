@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from ultralytics.nn.tasks import DetectionModel
 
 from search_spaces.errors import StudyError
-from search_spaces.initialization import PROBE_THEN_TRANSFER, trained_stages
+from search_spaces.initialization import PROBE_THEN_TRANSFER, probe_epochs, trained_stages
 from trainables.detection.stages import backbone_layers, stage_starts
-
-PROBE_SHARE = 0.3
-"""Of all epochs, in which probe_then_transfer trains neck and head only."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,7 @@ def phases(init: str, epochs: int, model: DetectionModel) -> list[Phase]:
     """The phases of an initialization, in order; raises StudyError where it cannot be done."""
     if init != PROBE_THEN_TRANSFER:
         return [Phase(0, epochs, frozen_layers(init, model))]
-    if epochs < 2:
-        raise StudyError(f"init {init} with {epochs} epoch: it has two phases; train at least 2 epochs.")
-    probe = max(1, round(PROBE_SHARE * epochs))
+    probe = probe_epochs(epochs)
     return [Phase(0, probe, backbone_layers(model), is_last=False), Phase(probe, epochs - probe, 0)]
 
 

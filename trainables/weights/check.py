@@ -23,7 +23,7 @@ def misfit(path: Path | None, task: str, backbone: str, init: str, channels: int
         elif path is None:
             _try_network(backbone, init, channels, image_size)
         else:
-            _try_classifier(path, backbone, init, channels)
+            _try_classifier(path, backbone, init, channels, image_size)
     except StudyError as error:
         return str(error)
     return ""
@@ -48,14 +48,13 @@ def _try_network(backbone: str, init: str, channels: int, image_size: int) -> No
         ) from None
 
 
-def _try_classifier(path: Path, backbone: str, init: str, channels: int) -> None:
-    import timm
-
-    from trainables.classification.model import backbone_names, first_conv
+def _try_classifier(path: Path, backbone: str, init: str, channels: int, image_size: int) -> None:
+    from trainables.classification.model import ModelCard, backbone_names, build, first_conv
     from trainables.classification.stages import frozen_names
+    from trainables.sampling import Normalization
     from trainables.weights.loading import LEAST_SHARE, load_backbone
 
-    model = timm.create_model(backbone, pretrained=False, num_classes=1, in_chans=channels)
+    model = build(ModelCard(backbone, image_size, 1, Normalization(), "image", 0.0, channels))
     frozen_names(model, init)  # refuses more stages than there are
     load_backbone(
         model,

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import StudyError
 from trainables.weights.layouts import timm_names
+from trainables.weights.positions import positions_on_grid
 from trainables.weights.refusals import some, why_foreign, why_no_weights_file
 
 Tensors = dict[str, torch.Tensor]
@@ -105,10 +106,11 @@ def load_tensors(
     if foreign:
         raise StudyError(foreign)
     found = _named(content, path, backbone)
-    handed, reshaped = _fitting(found, live, path, backbone, f"{first_conv}.weight")
+    positions = positions_on_grid(found, model)
+    handed, reshaped = _fitting({**found, **positions}, live, path, backbone, f"{first_conv}.weight")
     loaded = Loaded(
         loaded=tuple(handed),
-        reshaped=reshaped,
+        reshaped=(*reshaped, *positions),
         missing=tuple(name for name in live if name not in handed),
         left_over=tuple(name for name in found if name not in live),
         share=_counted(handed) / _counted(live),

@@ -12,7 +12,7 @@ import torch
 from search_spaces.errors import StudyError
 from tests.trainables.weights.files import load, network, saved
 from trainables.classification.model import first_conv
-from trainables.weights.loading import fingerprint, load_backbone, read_weights
+from trainables.weights.loading import fingerprint, read_weights
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt"])
@@ -57,12 +57,30 @@ def test_a_quantized_file_is_refused(tmp_path: Path) -> None:
         load(network(), saved(tmp_path / "w.safetensors", source))
 
 
-def test_positions_of_another_input_size_are_named_as_such(tmp_path: Path) -> None:
+def test_positions_are_interpolated_to_the_grid_of_another_input_size(tmp_path: Path) -> None:
     source, model = (timm.create_model("test_vit", num_classes=1, img_size=size) for size in (160, 192))
-    path = saved(tmp_path / "w.safetensors", source.state_dict())
+    given = source.state_dict()
+    across = torch.linspace(-1, 1, 10).repeat(10, 1).reshape(1, 100, 1)  # rises from the left to the right of the grid
+    prefix = given["pos_embed"].shape[1] - 100
+    given["pos_embed"][:, prefix:] = across
+
+    loaded = load(model, saved(tmp_path / "w.safetensors", given), "test_vit")
+
+    live = model.state_dict()["pos_embed"]
+    assert loaded.reshaped == ("pos_embed",)
+    assert live.shape[1] == prefix + 144
+    assert torch.equal(live[:, :prefix], given["pos_embed"][:, :prefix])
+    assert torch.allclose(live[0, prefix:, 0].reshape(12, 12)[5], torch.linspace(-1, 1, 12), atol=0.1)
+
+
+def test_other_tables_that_depend_on_the_input_size_are_named_as_such(tmp_path: Path) -> None:
+    source = network(seed=1).state_dict()
+    source["layer1.0.pos_embed"] = torch.zeros(1, 4, 8)
+    model = network(seed=2)
+    model.layer1[0].register_buffer("pos_embed", torch.zeros(1, 9, 8))
 
     with pytest.raises(StudyError, match=r"pos_embed has shape .*another input size\. Leave out image_size"):
-        load_backbone(model, path, backbone="test_vit", names=list(model.state_dict()), first_conv="patch_embed.proj")
+        load(model, saved(tmp_path / "w.safetensors", source))
 
 
 def test_an_architecture_without_a_named_first_layer_is_refused() -> None:
