@@ -40,6 +40,8 @@ class Ending:
             return self._pause(result)
         if self.job["kind"] in TRAINS:
             result = {**result, "pruned": self.job["pruned"], "epochs_trained": self._epochs_trained()}
+        if self.job["kind"] == "tune":
+            self._forget_weights()  # of a trial its value and its hyperparameters are used, and there are many trials
         replace(self.folder / "result.json", to_json(result))
         _LOG.info("publishes %s", result)
         first = self.store.publish(self.job["key"], self.folder, {**self._facts(), "result": result})
@@ -59,13 +61,16 @@ class Ending:
         return {"state": "failed", "error": line, "deterministic": not transient}
 
     def _pause(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Record how a trial stands at its rung; its checkpoint stays, the model that was best so far does not."""
+        """Record how a trial stands at its rung; its checkpoint stays."""
         record = {**self._facts(), "value": result["value"], "attempt": self.folder.name}
         self.store.record_rung(self.job["key"], self._until, record)
-        for model in self.folder.glob("*.safetensors"):
-            model.unlink()
+        self._forget_weights()
         _LOG.info("pauses at the rung after epoch %d with value %.5g", self._until, result["value"])
         return {"state": "paused", "epoch": self._until}
+
+    def _forget_weights(self) -> None:
+        for model in self.folder.glob("*.safetensors"):
+            model.unlink()
 
     @property
     def _until(self) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+# Imported for their names too: MLflow reads the annotations of `predict`, and warns where it cannot find them.
 import mlflow
-from mlflow.pyfunc import PythonModel
+import pandas
+from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from infra.environment import quiet_environment
-
-if TYPE_CHECKING:
-    import pandas
-    from mlflow.pyfunc import PythonModelContext
 
 
 class ServedBundle(PythonModel):
@@ -29,8 +27,6 @@ class ServedBundle(PythonModel):
         self, context: PythonModelContext, model_input: pandas.DataFrame, params: dict[str, Any] | None = None
     ) -> pandas.DataFrame:
         """One row per row of the input: path, and x0, y0, x1, y1 in pixels of the file where a box is scored."""
-        import pandas
-
         from trainables.bundles.rows import answer_rows
 
         return pandas.DataFrame(answer_rows(self._bundle, model_input.to_dict("records")))

@@ -303,3 +303,14 @@ def test_a_log_has_our_lines_and_of_libraries_only_warnings(tmp_path):
 
     lines = (tmp_path / "log.txt").read_text().splitlines()
     assert [line.partition(": ")[2] for line in lines] == ["images stay in memory", "found none"]
+
+
+def test_of_a_published_trial_no_weights_are_kept_but_those_of_a_replicate_are(store):
+    trial = trained(store, TRIAL)
+    replicate = trained(store, {**TRIAL, "key": "fit", "kind": "fit"})
+
+    trial.publish()
+    replicate.publish()
+
+    assert not (trial.folder / "model.safetensors").exists()
+    assert (replicate.folder / "model.safetensors").exists()
