@@ -101,10 +101,10 @@ def main() -> None:
     print(f"{name}; {count} radiographs of {STORED} x {STORED} pixels, {epochs} epochs")
     data = made(count)
     with tempfile.TemporaryDirectory(prefix="throughput-") as folder:
-        ours = trained(classification_job(epochs), data, Path(folder) / "ours", count)
+        ours, half = trained(classification_job(epochs), data, Path(folder) / "ours", count)
         for kind in ("png", "jpg"):
             write_files(data, Path(folder) / kind, kind)
-            peer = timm_loop(Path(folder) / kind, epochs, count)
+            peer = timm_loop(Path(folder) / kind, epochs, count, half=half)
             print(f"  ratio to timm's loader on {kind}: {ours / peer:.2f}")
         trained(detection_job(epochs), data, Path(folder) / "boxes", count)
 
@@ -155,17 +155,17 @@ def job(arm: dict[str, Any], backbone: str, epochs: int) -> dict[str, Any]:
     return {**kind, "pruned": False, "arm": arm, "cell": cell, "needs": needs, **rest}
 
 
-def trained(job: dict[str, Any], data: JobData, folder: Path, count: int) -> float:
-    """Images per second of a real job, validation included, without its first epoch."""
+def trained(job: dict[str, Any], data: JobData, folder: Path, count: int) -> tuple[float, bool]:
+    """Images per second of a real job, validation included, without its first epoch; whether it used bfloat16."""
     run = ClockedRun(folder)
     with Utilization() as busy:
         TASKS[job["task"]]().fit(job, data, run)
     rate = count / statistics.median(after - before for before, after in pairwise(run.times))
     facts = run.certificate
-    print(
-        f"{job['name']} at {job['arm']['image_size']}: {rate:.1f} images/s{busy} ({facts.get('autocast', 'float32')})"
-    )
-    return rate
+    half = bool(facts["pace"]["way"]["bfloat16"]) if "pace" in facts else facts["autocast"] == "bfloat16"
+    precision = "bfloat16" if half else "float32"
+    print(f"{job['name']} at {job['arm']['image_size']}: {rate:.1f} images/s{busy} ({precision})")
+    return rate, half
 
 
 def write_files(data: JobData, folder: Path, kind: str) -> None:
@@ -176,12 +176,11 @@ def write_files(data: JobData, folder: Path, kind: str) -> None:
         cv2.imwrite(str(path), (data.pixels("a", row["image"]) >> 8).astype(np.uint8))
 
 
-def timm_loop(folder: Path, epochs: int, count: int) -> float:
+def timm_loop(folder: Path, epochs: int, count: int, *, half: bool) -> float:
     """Images per second of a plain loop over timm's loader."""
     backbone, size = CLASSIFIER
     model = timm.create_model(backbone, num_classes=1, in_chans=3).to(DEVICE, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    half = DEVICE != "cpu" and torch.cuda.is_bf16_supported()
     times = [time.perf_counter()]
     with Utilization() as busy:
         loader = timm_loader(folder, size)

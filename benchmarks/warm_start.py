@@ -13,21 +13,27 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import yaml
 from rich.console import Console
 
+from infra.cluster import connect, disconnect
 from infra.environment import quiet_environment
-from trainables.classification import ClassificationTask
-
-if TYPE_CHECKING:
-    from trainables.data import JobData
-    from trainables.task import Job, Run
+from orchestrator import launch
+from orchestrator.assignment import Assigner
+from orchestrator.intake import known, take_in
+from orchestrator.lock import write_lock
+from orchestrator.plan import make_plan
+from orchestrator.progress import Progress
+from orchestrator.resources import Capacity
+from orchestrator.selection import Selection
+from orchestrator.workspace import Workspace
+from search_spaces.jobs import Job
+from search_spaces.study import StudySpec
 
 STUDY = """
 name: warm
@@ -48,44 +54,40 @@ arms:
 """
 
 
-class TimedTask(ClassificationTask):
-    """Classification that writes down when the first step of its optimizer begins."""
-
-    def fit(self, job: Job, data: JobData, run: Run) -> None:
-        """Train as always."""
-        from torch.optim.optimizer import register_optimizer_step_pre_hook
-
-        def note(*_: object) -> None:
-            handle.remove()
-            facts = {"first_step": time.time(), "worker": os.getppid()}
-            (run.folder / "first_step.json").write_text(json.dumps(facts), encoding="utf-8")
-
-        handle = register_optimizer_step_pre_hook(note)
-        super().fit(job, data, run)
-
-
-TASKS = {"classification": TimedTask}
-
-
 def main() -> None:
-    """Sweep, then read what the attempts wrote."""
-    from orchestrator.selection import Selection
-    from orchestrator.sweep import Request, sweep
-    from orchestrator.workspace import Workspace
-    from search_spaces.study import StudySpec
-
+    """Run the fits of a study through Ray, then read what the attempts wrote."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     quiet_environment()
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
     with tempfile.TemporaryDirectory(prefix="warm-start-") as folder:
         study = StudySpec.model_validate(yaml.safe_load(STUDY.format(folder=folder, seeds=list(range(seeds)))))
-        request = Request(Selection(None, {"kind": ("fit",)}), gpus=0, tasks="benchmarks.warm_start:TASKS")
-        sweep(Workspace(Path(folder) / "runs", study), request, Console(quiet=True))
-        gaps = waits(Path(folder) / "runs" / "warm" / "jobs")
+        workspace = Workspace(Path(folder) / "runs", study)
+        take_in(workspace, lambda _: None)
+        fit_all(workspace)
+        gaps = waits(workspace.run_store.root / "jobs")
     print(
         f"next job's first step after the last job's end: median {statistics.median(gaps):.2f} s, "
         f"worst {max(gaps):.2f} s of {len(gaps)} ({os.cpu_count()} CPUs, one job on each)"
     )
+
+
+def fit_all(workspace: Workspace) -> None:
+    """All fits of the study, on workers that are kept warm as in a sweep with the tasks of osteogrid itself."""
+    cohort = known(workspace)
+    plan = make_plan(workspace, cohort, Selection(None, {"kind": ("fit",)}))
+    lock = write_lock(workspace, plan.expansion.cells, plan.jobs.values(), cohort.fingerprints)
+    cluster = connect("local", address=None, gpus=0)
+    try:
+        schedule = plan.schedule(Capacity(cluster.cpus), lock)
+        assigner = Assigner(workspace, cohort, plan.jobs, schedule.shapes, "benchmarks.timed_task:TASKS")
+
+        def assign(job: Job) -> dict[str, Any]:
+            return {**assigner(job), "preload": ["trainables.preload"]}
+
+        progress = Progress(schedule, Console(quiet=True), {}, cluster.cpus)
+        launch.run(schedule, assign, workspace.run_store, progress)
+    finally:
+        disconnect()
 
 
 def waits(jobs: Path) -> list[float]:
