@@ -17,7 +17,7 @@ WHERE = --cluster $(CLUSTER) $(if $(ADDRESS),--address $(ADDRESS)) $(if $(GPUS),
 HOW = $(if $(LIMIT),--limit $(LIMIT)) $(if $(RETRY),--retry $(RETRY))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup plan sweep status track report mlflow-ui test test-unit lint format benchmark lock clean
+.PHONY: help setup plan sweep status track report mlflow-ui test test-unit test-long lint format benchmark lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,14 @@ report: .venv/.installed ## write the report again
 mlflow-ui: .venv/.installed ## compare the runs in a browser, on localhost
 	@$(BIN)/osteogrid ui --port $(PORT)
 
-test: .venv/.installed ## all tests, with the whole way on a tiny study
-	$(BIN)/python -m pytest -q
+test: .venv/.installed ## all tests but the long ones, with the whole way on a tiny study
+	$(BIN)/python -m pytest -q -m "not long"
+
+test-long: .venv/.installed ## the long ones: sweeps that are killed, limited, or refused by a cluster
+	$(BIN)/python -m pytest -q -m long
 
 test-unit: .venv/.installed ## the quick tests only, under a minute
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow and not long"
 
 lint: .venv/.installed ## formatting, lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -88,6 +88,7 @@ def test_a_sweep_joins_a_running_cluster_and_its_jobs_get_their_share_of_a_gpu(t
     assert json.loads(next(attempt.glob("*/job.json")).read_text())["job"]["key"] in finished
 
 
+@pytest.mark.long
 def test_a_cluster_without_a_gpu_is_refused_and_does_not_hang(tmp_path, short_folder):
     workspace = make_workspace(tmp_path)
     with ray_head(short_folder, gpus=0) as address:

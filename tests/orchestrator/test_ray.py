@@ -78,6 +78,7 @@ def test_a_job_whose_process_is_killed_is_tried_again_given_up_and_recorded(tmp_
     assert not any(name.endswith("-b") for name in names(workspace))
 
 
+@pytest.mark.long
 def test_a_limit_stops_after_so_many_jobs_and_a_selection_runs_only_its_cells(tmp_path):
     workspace = make_workspace(tmp_path)
 
@@ -91,6 +92,7 @@ def test_a_limit_stops_after_so_many_jobs_and_a_selection_runs_only_its_cells(tm
     }
 
 
+@pytest.mark.long
 def test_a_sweep_with_rungs_that_is_killed_goes_on_and_chooses_as_if_nothing_had_happened(tmp_path):
     undisturbed, killed = halved(tmp_path / "a"), halved(tmp_path / "b")
     run_here(undisturbed, tasks=FAKES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -49,7 +50,9 @@ def test_a_job_that_holds_too_much_memory_is_ended_and_the_study_told_what_to_ch
     assert (last["state"], last["deterministic"]) == ("failed", False)
     record = store.failed()[job.key]
     assert record["error"] == last["error"]
-    assert "held 0.9" in record["error"] or "held 1" in record["error"]
+    held = re.search(r"held ([\d.]+) GB", record["error"])
+    assert held is not None
+    assert 0.7 < float(held.group(1)) < 1.3  # seen on the way to 0.9 and what the libraries hold
     assert "over its limit resources.memory_gb of 0.7; raise it in the study, or lower batch_size" in record["error"]
     assert (record["type"], record["deterministic"]) == ("MemoryLimitError", False)
     assert record["attempt"] == store.newest_attempt(job.key).name
