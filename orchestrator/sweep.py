@@ -11,7 +11,6 @@ from rich.console import Console
 
 from infra.cluster import Cluster, check_request, connect, disconnect
 from infra.lease import Lease
-from orchestrator import launch
 from orchestrator.assignment import TASKS, Assigner
 from orchestrator.forecast import Sizes, estimate
 from orchestrator.intake import known, take_in
@@ -90,6 +89,8 @@ def sweep(workspace: Workspace, request: Request, console: Console) -> Outcome:
 
 def _run(plan: Plan, cluster: Cluster, request: Request, console: Console, recorder: Recorder) -> Schedule:
     """Everything that is left, on the cluster that is joined, with MLflow kept level meanwhile."""
+    from orchestrator import launch  # Ray Tune: seconds that a sweep with nothing left to do need not spend
+
     study = plan.workspace.study
     capacity = Capacity(cluster.cpus, cluster.gpus)
     check_capacity(study, plan.selected.values(), capacity, [Capacity(*node) for node in cluster.each])
