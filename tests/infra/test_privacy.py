@@ -64,7 +64,11 @@ def test_of_an_error_only_the_type_is_kept(error: str, expected: str) -> None:
 
 @pytest.mark.parametrize("init", ["scratch", "transfer", "frozen", "partial_2", "probe_then_transfer"])
 def test_cells_of_every_init_may_be_logged(init: str) -> None:
-    check_tags({"cell": f"classification/resnet50-radimagenet-{init}"})
+    cell = f"classification/resnet50-radimagenet-{init}"
+
+    check_tags({"cell": cell})
+    with pytest.raises(PrivacyError, match="'cell' holds a value"):
+        check_tags({"cell": f"/data/{cell} of Doe"})
 
 
 def test_a_license_is_logged_without_the_signs_that_no_tag_may_hold() -> None:

@@ -38,14 +38,30 @@ def verify_cell(cell_init: str, until: int = 10, **facts: Any) -> None:
     verify({**JOB, "cell": {"init": cell_init}, "until": until}, {**TRAINED, "init": cell_init, **facts})
 
 
-def test_trainings_that_are_what_they_say_pass() -> None:
-    verify_cell("transfer")
-    verify_cell("transfer", share_loaded=0.95)
-    verify_cell("scratch", **NOTHING)
-    verify_cell("frozen", **FROZEN, fingerprint_after="loaded")
-    verify_cell("partial_2", **FROZEN)
-    verify_cell("probe_then_transfer", fingerprint_probe="loaded")
-    verify_cell("probe_then_transfer", until=2, fingerprint_probe="loaded", fingerprint_after="loaded")
+def refusal(cell_init: str, **facts: Any) -> str:
+    """The sentence of the certificate, empty for a training that may be published."""
+    try:
+        verify_cell(cell_init, **facts)
+    except CertificateError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("init", "facts"),
+    [
+        ("transfer", {}),
+        ("transfer", {"share_loaded": 0.95}),
+        ("scratch", NOTHING),
+        ("frozen", {**FROZEN, "fingerprint_after": "loaded"}),
+        ("partial_2", FROZEN),
+        ("probe_then_transfer", {"fingerprint_probe": "loaded"}),
+        ("probe_then_transfer", {"until": 2, "fingerprint_probe": "loaded", "fingerprint_after": "loaded"}),
+    ],
+)
+def test_a_training_that_is_what_it_says_passes_and_at_another_rate_does_not(init: str, facts: dict[str, Any]) -> None:
+    assert refusal(init, **facts) == ""
+    assert "0.003 was asked for" in refusal(init, **{**facts, "learning_rate": 0.01})
 
 
 @pytest.mark.parametrize(
