@@ -24,7 +24,7 @@ from orchestrator import launch
 from orchestrator.progress import Progress
 from orchestrator.resources import Capacity, Shape
 from orchestrator.schedule import Schedule, State
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from trainables.entry import run_job
 
 TASKS = "tests.orchestrator.fake_tasks:TASKS"

@@ -32,7 +32,7 @@ from orchestrator.progress import Progress
 from orchestrator.resources import Capacity
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.study import StudySpec
 
 STUDY = """

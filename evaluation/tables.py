@@ -48,6 +48,24 @@ DETECTIONS: dict[str, pl.DataType] = {
 }
 """One row per box that a detector drew, stored pixels, half open; class 0 is the target."""
 
+SALIENCY: dict[str, pl.DataType] = {
+    **_WHO,
+    "region": pl.Int64(),
+    "role": pl.String(),
+    "target": pl.String(),
+    "x0": pl.Float64(),
+    "y0": pl.Float64(),
+    "x1": pl.Float64(),
+    "y1": pl.Float64(),
+    "rows": pl.Int64(),
+    "columns": pl.Int64(),
+    "heat": pl.Binary(),
+    "randomized": pl.Float64(),
+}
+"""One map per region: what the network's input covers of the stored image (it may reach beyond), and evidence, 0 or
+more, on a grid over it: `heat` is rows x columns float16, little-endian, row by row. `target` says of what, such as
+"positive logit". `randomized`: rank correlation with the map of the same network with random weights, or null."""
+
 CONFIDENCE_FLOOR = 0.001
 """Lowest confidence of a detector's box; an image without any scores 0 and has no logit."""
 
@@ -55,7 +73,7 @@ ROLES = ("train", "validation", "reserve", "external", "pretraining")
 UNIQUE = ("key", "region", "image", "variant")
 """Together they name one prediction."""
 
-_MAY_BE_NULL = {"logit"}
+_MAY_BE_NULL = {"logit", "randomized"}
 
 
 def check(frame: pl.DataFrame, schema: Schema, name: str) -> pl.DataFrame:

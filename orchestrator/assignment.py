@@ -16,7 +16,7 @@ from orchestrator.tuning.choices import Choices
 from orchestrator.tuning.halving import Halving
 from orchestrator.workspace import Workspace
 from search_spaces.arms import Arm
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.pretraining import NONE, normalization, weights_file
 from search_spaces.recipes import reads_boxes
 
@@ -100,7 +100,7 @@ class Assigner:
         }
 
     def _inputs(self, job: Job, arm: Arm) -> dict[str, Any]:
-        folds = job.kind not in {"pretrain", "features"}
+        folds = job.kind in {"tune", "fit", "predict"} or job.purpose != "scores"
         return {
             "centers": [self._center(job, arm, name) for name in self._names(job)],
             "folds": str(self.workspace.folds.resolve()) if folds else None,

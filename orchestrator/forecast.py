@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from orchestrator.tuning.halving import mean_epochs
 from search_spaces.arms import ClassificationArm, DetectionArm, RadiomicsArm
 from search_spaces.backbones import find
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.study import Holdout, StudySpec
 
 # Core-seconds on one CPU core, read off the records of the demo study (two cores, no GPU).

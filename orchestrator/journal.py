@@ -12,7 +12,7 @@ from infra.records import EpochRow, JobRecord, Status
 from orchestrator.plan import Plan
 from orchestrator.reporting.licenses import Terms, terms_of_cell
 from orchestrator.schedule import Schedule, State
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 _RESULTS = {"value": "value", "epoch": "best_epoch", "epochs_trained": "epochs_trained"}
 """Values of a result that become metrics, and their names there."""

@@ -13,7 +13,7 @@ from infra.store import RunStore
 from orchestrator.progress import Progress
 from orchestrator.schedule import Schedule
 from orchestrator.search import Payload, StudySearcher
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from trainables.entry import run_job
 
 

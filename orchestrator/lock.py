@@ -12,7 +12,7 @@ from typing import Any
 from infra.store import create_if_absent, to_json
 from orchestrator.workspace import Workspace
 from search_spaces.grid import Cell
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.recipes import Fingerprints
 
 

@@ -15,7 +15,7 @@ from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.resources import Capacity
 from orchestrator.schedule import Schedule, State
-from search_spaces.jobs import Kind
+from search_spaces.job import Kind
 
 KINDS: tuple[Kind, ...] = ("features", "pretrain", "tune", "fit", "predict")
 

@@ -18,7 +18,8 @@ from orchestrator.tuning.halving import Halving
 from orchestrator.workspace import Workspace
 from search_spaces.errors import StudyError
 from search_spaces.grid import Expansion, expand
-from search_spaces.jobs import Job, jobs_of
+from search_spaces.job import Job
+from search_spaces.jobs import jobs_of
 from search_spaces.study import StudySpec
 
 Records = Mapping[str, Mapping[str, Any]]

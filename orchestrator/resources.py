@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from search_spaces.errors import StudyError
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.study import StudySpec
 
 _ON_GPU = {"classification", "detection"}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from orchestrator.forecast import longest_paths
 from orchestrator.resources import Capacity, Shape
 from orchestrator.tuning.halving import Halving
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 MAX_TRIES = 3
 """A job whose process or node was lost is tried so often; one that raised an error is not tried again."""

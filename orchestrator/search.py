@@ -14,7 +14,7 @@ from infra.environment import code_version
 from infra.store import RunStore
 from orchestrator.progress import Progress
 from orchestrator.schedule import Schedule, State
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 Payload = dict[str, Any]
 

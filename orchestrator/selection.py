@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from search_spaces.errors import StudyError, nearest
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.study import StudySpec
 
 _FIELDS = ("backbone", "pretraining", "init", "cell", "kind", "fold", "seed")

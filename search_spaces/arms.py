@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from search_spaces.hyperparameters import SPACES, as_meant, check, check_names
 from search_spaces.initialization import PROBE_THEN_TRANSFER, probe_epochs
+from search_spaces.ladder import Robustness, Saliency
 from search_spaces.parts import Fraction, Inits, Name, Names, Part, all_different
+
+
+def _saliency(value: Any) -> Any:
+    """`saliency: true` is saliency as it is by default, `false` none."""
+    return {} if value is True else None if value is False else value
+
+
+MaybeSaliency = Annotated[Saliency | None, BeforeValidator(_saliency)]
 
 
 def _gpu_share(share: float) -> float:
@@ -128,7 +137,16 @@ class ClassificationArm(_Tuned):
     """Regions per optimizer step."""
     accumulate: Annotated[int, Field(ge=1, le=64)] = 1
     """Parts in which the gradient of a batch is gathered, where a whole batch does not fit the device."""
+    robustness: Robustness | None = None
+    """Box perturbations after training; none if left out."""
+    saliency: MaybeSaliency = None
     resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _perturbed_regions_are_boxes(self) -> Self:
+        if self.robustness is not None and self.region == "image":
+            raise ValueError("robustness perturbs boxes, and whole images have none; take it out or use `region: box`")
+        return self
 
     @model_validator(mode="after")
     def _tuned_margin_has_a_box(self) -> Self:
@@ -153,6 +171,7 @@ class DetectionArm(_Tuned):
     """Of an image, from the confidences of its boxes of the target class: the highest, or 1 - product(1 - p)."""
     batch_size: Annotated[int, Field(ge=2, le=512)] = 16
     """Images per optimizer step; fewer on tiny data, so that an epoch has some steps."""
+    saliency: MaybeSaliency = None
     resources: Resources = Resources()
 
 
@@ -166,6 +185,8 @@ class RadiomicsArm(Part):
     parts: Annotated[int, Field(ge=1, le=1000)] = 4
     """Jobs among which a center's regions are measured, so that they spread over the cluster."""
     fit: Seeds = Seeds()
+    robustness: Robustness | None = None
+    """Box perturbations after training, each measured anew; none if left out."""
     resources: Resources = Resources(cpus=1)
 
 

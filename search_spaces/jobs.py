@@ -1,71 +1,19 @@
-"""The jobs of a study, what each needs, and the keys by which results are found again."""
+"""The jobs of a study, and what each needs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any
 
 from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.errors import StudyError
 from search_spaces.grid import Cell, Expansion
+from search_spaces.job import Job, Kind, key_of
+from search_spaces.predictions import Measured, predictions
 from search_spaces.pretraining import NONE, normalization, weights_file, weights_sha256
-from search_spaces.recipes import (
-    Fingerprints,
-    cell_recipe,
-    development_inputs,
-    pretrain_recipe,
-    region_inputs,
-    split_recipe,
-)
+from search_spaces.recipes import Fingerprints, cell_recipe, development_inputs, pretrain_recipe, split_recipe
 from search_spaces.starting_points import Corpus
 from search_spaces.study import StudySpec
-
-RESULT_VERSION = 2
-"""Raised when the code of a job changes what it computes; old results are then computed anew."""
-
-Kind = Literal["features", "pretrain", "tune", "fit", "predict"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One unit of work: plain values only, so that it can cross into Ray as a dict."""
-
-    key: str
-    kind: Kind
-    name: str
-    """Readable, from the grid only, unique within a study."""
-    task: str
-    arm: str
-    cell: str | None
-    """The cell's id; None for jobs that several cells share."""
-    backbone: str
-    pretraining: str
-    init: str
-    epochs: int
-    needs: tuple[str, ...] = ()
-    """Keys that must be finished before."""
-    trials: tuple[str, ...] = ()
-    """Tuning trials that must have ended before; at least one of them finished, the best is taken."""
-    fold: int = 0
-    seed: int = 0
-    trial: int | None = None
-    center: str | None = None
-    sealed: bool = False
-    """An external prediction: waits for every locked replicate."""
-    recipe: dict[str, Any] = field(default_factory=dict, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The job as plain data."""
-        return asdict(self)
-
-
-def key_of(recipe: Mapping[str, Any]) -> str:
-    """First 20 hex digits of the sha256 of a recipe in canonical JSON."""
-    text = json.dumps({"version": RESULT_VERSION, **recipe}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def jobs_of(study: StudySpec, expansion: Expansion, prints: Fingerprints) -> list[Job]:
@@ -84,26 +32,24 @@ def jobs_of(study: StudySpec, expansion: Expansion, prints: Fingerprints) -> lis
 
 
 def _jobs_of_cell(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) -> Iterator[Job]:
-    features = _features(study, arm, prints) if isinstance(arm, RadiomicsArm) else {}
+    measured = Measured.of(study, arm, prints)
     pretrains = _pretrains(study, arm, cell, prints)
-    yield from (job for part in features.values() for job in part)
+    yield from measured.jobs
     yield from pretrains
-    measured = tuple(job.key for name in study.cohort.development for job in features.get(name, ()))
+    features = measured.keys("scores", *study.cohort.development)
     base = {
         "cell": cell_recipe(arm, cell, _source(study, cell, pretrains)),
         "development": development_inputs(study, arm, prints),
         "split": split_recipe(study),
     }
-    trials = list(_tune(arm, cell, base, measured or tuple(job.key for job in pretrains[:1])))
+    trials = list(_tune(arm, cell, base, features or tuple(job.key for job in pretrains[:1])))
     yield from trials
     for fold in range(study.split.folds):
         for number, seed in enumerate(arm.fit.seeds):
             own = pretrains[number % len(pretrains)].key if pretrains else None
-            fit = _fit(arm, cell, base, fold, seed, measured, own, tuple(job.key for job in trials))
+            fit = _fit(arm, cell, base, fold, seed, features, own, tuple(job.key for job in trials))
             yield fit
-            for center in study.cohort.centers:
-                of_center = tuple(job.key for job in features.get(center, ()))
-                yield _predict(study, arm, fit, center, of_center, prints)
+            yield from predictions(study, arm, fit, measured, prints)
 
 
 def _source(study: StudySpec, cell: Cell, pretrains: list[Job]) -> dict[str, Any] | None:
@@ -116,37 +62,6 @@ def _source(study: StudySpec, cell: Cell, pretrains: list[Job]) -> dict[str, Any
     # Without its file a cell cannot run, but its jobs are counted, each under a key of its own.
     sha256 = f"{cell.pretraining}/{cell.backbone}, missing" if path is None else weights_sha256(path)
     return {"sha256": sha256, "normalization": normalization(study, cell.pretraining, cell.backbone)}
-
-
-def _features(study: StudySpec, arm: RadiomicsArm, prints: Fingerprints) -> dict[str, list[Job]]:
-    """The extraction of each center, in parts, shared by whatever needs radiomics features of it."""
-    return {
-        center: [_features_part(arm, center, part, prints) for part in range(arm.parts)]
-        for center in study.cohort.centers
-    }
-
-
-def _features_part(arm: RadiomicsArm, center: str, part: int, prints: Fingerprints) -> Job:
-    recipe = {
-        "kind": "features",
-        "margin": arm.margin,
-        "input": region_inputs(arm, center, prints),
-        "part": [part, arm.parts],
-    }
-    return Job(
-        key=key_of(recipe),
-        kind="features",
-        name=f"features-{center}" + (f"-{part + 1}of{arm.parts}" if arm.parts > 1 else ""),
-        task=arm.task,
-        arm=arm.name,
-        cell=None,
-        backbone="elasticnet",
-        pretraining=NONE,
-        init="scratch",
-        epochs=0,
-        center=center,
-        recipe=recipe,
-    )
 
 
 def _pretrains(study: StudySpec, arm: Arm, cell: Cell, prints: Fingerprints) -> list[Job]:
@@ -197,7 +112,7 @@ def _fit(
     base: dict[str, Any],
     fold: int,
     seed: int,
-    measured: tuple[str, ...],
+    features: tuple[str, ...],
     pretrain: str | None,
     trials: tuple[str, ...],
 ) -> Job:
@@ -206,27 +121,9 @@ def _fit(
         recipe |= {"tune": arm.tune.model_dump(), "epochs": arm.fit.epochs, "patience": arm.fit.patience}
     if pretrain is not None:
         recipe["pretrain"] = pretrain
-    needs = measured if pretrain is None else (pretrain,)
+    needs = features if pretrain is None else (pretrain,)
     options = {"needs": needs, "trials": trials, "fold": fold, "seed": seed}
     return _cell_job(arm, cell, "fit", recipe, f"f{fold}-s{seed}", epochs=recipe["epochs"], **options)
-
-
-def _predict(study: StudySpec, arm: Arm, fit: Job, center: str, features: tuple[str, ...], prints: Fingerprints) -> Job:
-    recipe = {"kind": "predict", "fit": fit.key, "input": region_inputs(arm, center, prints), "variants": ["original"]}
-    return Job(
-        **{
-            **_plain(fit),
-            "key": key_of(recipe),
-            "kind": "predict",
-            "name": f"{fit.name}-{center}",
-            "epochs": 0,
-            "needs": (fit.key, *features),
-            "trials": (),
-            "center": center,
-            "sealed": center in study.cohort.external,
-            "recipe": recipe,
-        }
-    )
 
 
 def _cell_job(arm: Arm, cell: Cell, kind: Kind, recipe: dict[str, Any], suffix: str, **rest: Any) -> Job:
@@ -243,7 +140,3 @@ def _cell_job(arm: Arm, cell: Cell, kind: Kind, recipe: dict[str, Any], suffix: 
         recipe=recipe,
         **rest,
     )
-
-
-def _plain(job: Job) -> dict[str, Any]:
-    return dict(vars(job))

@@ -66,7 +66,14 @@ def _run(job: Job, attempt: Attempt, tasks: str) -> None:
 
     module, name = tasks.split(":")
     task = getattr(importlib.import_module(module), name)[job["task"]]()
-    getattr(task, job["kind"] if job["kind"] != "tune" else "fit")(job, load_data(job), attempt)
+    getattr(task, _method(job))(job, load_data(job), attempt)
+
+
+def _method(job: Job) -> str:
+    """Which method of a task computes a job."""
+    if job["kind"] == "predict" and job["purpose"] == "saliency":
+        return "explain"
+    return "fit" if job["kind"] == "tune" else str(job["kind"])
 
 
 class Attempt:
@@ -112,10 +119,10 @@ class Attempt:
         replace(self.folder / "certificate.json", to_json(self._certificate))
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
-        """Write <name>.parquet; rows of predictions and detections get the job's identity."""
-        from evaluation.tables import DETECTIONS, PREDICTIONS, check
+        """Write <name>.parquet; rows of predictions, detections and saliency get the job's identity."""
+        from evaluation.tables import DETECTIONS, PREDICTIONS, SALIENCY, check
 
-        schema = {"predictions": PREDICTIONS, "detections": DETECTIONS}.get(name)
+        schema = {"predictions": PREDICTIONS, "detections": DETECTIONS, "saliency": SALIENCY}.get(name)
         if schema is not None:
             table = check(self._identified(table), schema, name)
         table.write_parquet(self.folder / f"{name}.parquet")

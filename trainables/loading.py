@@ -7,10 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from cohorts.choosing import chosen
 from cohorts.pixels import PixelStore
 from cohorts.roles import roles
 from trainables.data import JobData
 from trainables.task import Job
+
+_WANTED = {"scores": ("validation", "reserve"), "perturbed": ("reserve",), "saliency": ("reserve",)}
+"""Roles of development patients that are predicted."""
 
 
 def load_data(job: Job) -> JobData:
@@ -29,6 +33,9 @@ def load_data(job: Job) -> JobData:
         boxes = _targets(job, boxes, labels)
         if _regions_are_boxes(job):
             images = images.join(boxes.select("image").unique(), on="image", how="semi")
+    if job["purpose"] != "scores":
+        images = chosen(images, job["recipe"]["images"], job["recipe"]["drawn_for"])
+    if boxes is not None:
         boxes = boxes.join(images.select("image"), on="image", how="semi")
     stores = {center["name"]: PixelStore(Path(center["folder"])) for center in centers}
     return JobData(images.sort("image"), None if boxes is None else boxes.sort("image", "box"), stores)
@@ -46,9 +53,9 @@ def _stack(centers: list[dict[str, Any]], kind: str) -> pl.DataFrame | None:
 def _roles(job: Job, images: pl.DataFrame) -> pl.DataFrame:
     """patient, role: what each patient is for this job."""
     fixed = images.select("patient", role=pl.col("development")).unique()
-    if job["inputs"]["folds"] is None or job["kind"] == "features":
+    if job["inputs"]["folds"] is None:
         return fixed
-    wanted = ("validation", "reserve") if job["kind"] == "predict" else ("train", "validation")
+    wanted = _WANTED[job["purpose"]] if job["kind"] in {"predict", "features"} else ("train", "validation")
     of_fold = roles(pl.read_parquet(job["inputs"]["folds"]), job["fold"])
     external = fixed.filter(pl.col("role") == "external")
     return pl.concat([of_fold.filter(pl.col("role").is_in(wanted)), external])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from trainables.data import JobData
 
 Job = dict[str, Any]
-"""One job as plain data, the shape that crosses into Ray; see search_spaces/jobs.py."""
+"""One job as plain data, the shape that crosses into Ray; see search_spaces/job.py."""
 
 
 class Stop(Exception):  # noqa: N818 - a request to end, not an error
@@ -66,4 +66,7 @@ class Task(Protocol):
         """Train one replicate (or one tuning trial); sets `value`, `epoch` and leaves the model."""
 
     def predict(self, job: Job, data: JobData, run: Run) -> None:
-        """Score every image of the data with a fitted replicate; writes `predictions`."""
+        """Score every image of the data with a fitted replicate, for each variant of the job; writes `predictions`."""
+
+    def explain(self, job: Job, data: JobData, run: Run) -> None:
+        """Map what a fitted replicate's score of each image rests on; writes `saliency`."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evaluation.comparison.comparing import Comparison
+    from evaluation.readers.study import ReaderStudy
 
 Schema = dict[str, pl.DataType]
 
@@ -149,6 +150,41 @@ RUN_TIMES: Schema = {
     "median_seconds": pl.Float64(),
 }
 
+FLOW: Schema = {
+    "arm": pl.String(),  # null: before any arm chose among the images
+    "center": pl.String(),
+    "role": pl.String(),  # development | external
+    "step": pl.String(),  # found | quarantined | ingested | other label | without box | used | reserve | fold 0 …
+    "patients": pl.Int64(),  # null where files are counted
+    "images": pl.Int64(),
+}
+CHANGES: Schema = {
+    "when": pl.String(),
+    "what": pl.String(),
+    "exploratory": pl.String(),  # the results that it makes exploratory
+}
+VARIANTS: Schema = {
+    "variant": pl.String(),
+    "kind": pl.String(),  # shift | scale | aspect
+    "magnitude": pl.Float64(),
+    "draw": pl.Int64(),
+}
+GALLERY: Schema = {
+    "arm": pl.String(),
+    "cell": pl.String(),
+    "role": pl.String(),
+    "center": pl.String(),
+    "image": pl.String(),
+    "rule": pl.String(),  # why this image: highest | median | lowest | false positive | false negative
+    "label": pl.Int64(),
+    "score": pl.Float64(),
+    "threshold": pl.Float64(),
+    "picture": pl.Binary(),  # an image file for the page; not exported
+    "media_type": pl.String(),
+    "width": pl.Int64(),
+    "height": pl.Int64(),
+}
+
 SCHEMAS: dict[str, Schema] = {
     "cohort": COHORT,
     "quarantine": QUARANTINE,
@@ -163,6 +199,10 @@ SCHEMAS: dict[str, Schema] = {
     "elastic_nets": ELASTIC_NETS,
     "coefficients": COEFFICIENTS,
     "run_times": RUN_TIMES,
+    "flow": FLOW,
+    "changes": CHANGES,
+    "variants": VARIANTS,
+    "gallery": GALLERY,
 }
 """Columns of each frame, by the name of the field; use them to build frames, empty ones too."""
 
@@ -193,6 +233,12 @@ class ReportContext:
     elastic_nets: pl.DataFrame
     coefficients: pl.DataFrame
     run_times: pl.DataFrame
+    flow: pl.DataFrame
+    changes: pl.DataFrame
+    """What was changed after the lock."""
+    variants: pl.DataFrame
+    gallery: pl.DataFrame
+    readers: ReaderStudy | None
     environment: dict[str, str]
     lock: dict[str, str]
     notes: list[str]

@@ -9,7 +9,6 @@ import polars as pl
 
 from evaluation.report.context import ReportContext
 from evaluation.report.display import Facts, lines
-from evaluation.report.effects import names, uncertainty
 from evaluation.report.names import ADJUSTMENTS, arm_box, cell_label, places, sample
 from evaluation.report.numbers import (
     MISSING,
@@ -22,6 +21,7 @@ from evaluation.report.numbers import (
     signed,
     signed_interval,
 )
+from evaluation.report.tables.effects import names, uncertainty
 
 MOST_CONTRASTS = 6
 """Primary contrasts told on the first screen; the rest are in their table."""

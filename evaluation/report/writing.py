@@ -7,8 +7,8 @@ from dataclasses import fields
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from evaluation.report.html import render
-from evaluation.report.tables import pairs_frame
+from evaluation.report.page.html import render
+from evaluation.report.tables.study import pairs_frame
 
 if TYPE_CHECKING:
     from pathlib import Path

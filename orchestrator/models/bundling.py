@@ -15,7 +15,7 @@ from orchestrator.reporting.results import cells, labels
 from search_spaces.arms import Arm
 from search_spaces.errors import StudyError, nearest
 from search_spaces.grid import Cell
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from search_spaces.pretraining import NONE
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from orchestrator.plan import Plan
 from orchestrator.reporting.licenses import terms, terms_of_cell, union
 from search_spaces.hyperparameters import SPACES
 from search_spaces.initialization import PROBE_THEN_TRANSFER, SCRATCH
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 __all__ = ["Training", "certificates", "checked", "summary", "terms", "trainings", "union"]
 

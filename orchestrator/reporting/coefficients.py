@@ -10,7 +10,7 @@ import polars as pl
 
 from orchestrator.journal import certificate_of
 from orchestrator.plan import Plan
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 Row = dict[str, Any]
 

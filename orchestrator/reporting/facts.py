@@ -19,7 +19,7 @@ from orchestrator.reporting.histories import trials, tuning_rows
 from orchestrator.reporting.results import cells
 from orchestrator.tuning.proposals import near_bound, space_of
 from search_spaces.arms import Arm, RadiomicsArm
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 if TYPE_CHECKING:
     from evaluation.comparison.comparing import Comparison
@@ -58,6 +58,11 @@ def gather(
         elastic_nets=frame("elastic_nets", elastic_net_rows(plan)),
         coefficients=coefficients(plan),
         run_times=frame("run_times", _run_times(plan)),
+        flow=frame("flow", []),
+        changes=frame("changes", []),
+        variants=frame("variants", []),
+        gallery=frame("gallery", []),
+        readers=None,
         environment=_environment(command),
         lock=_lock(plan, lock),
         notes=_notes(plan, lock),

@@ -14,7 +14,7 @@ from orchestrator.tuning.proposals import near_bound, space_of
 from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.grid import Cell
 from search_spaces.hyperparameters import Float
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 Row = dict[str, Any]
 Record = Mapping[str, Any]

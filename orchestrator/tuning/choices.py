@@ -11,7 +11,7 @@ from infra.store import RunStore
 from orchestrator.tuning.proposals import Told, best, fixed_of, propose, select, space_of
 from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.errors import StudyError
-from search_spaces.jobs import Job, key_of
+from search_spaces.job import Job, key_of
 
 Values = dict[str, Any]
 

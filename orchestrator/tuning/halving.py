@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from infra.store import RunStore
 from search_spaces.arms import Tune
-from search_spaces.jobs import Job, key_of
+from search_spaces.job import Job, key_of
 
 Rank = tuple[float, int]
 """Value at a rung, and minus the number of the trial: of two equal values the earlier trial is the better one."""

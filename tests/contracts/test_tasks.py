@@ -17,7 +17,7 @@ from orchestrator.intake import known, take_in
 from orchestrator.plan import make_plan
 from orchestrator.resources import Capacity
 from orchestrator.selection import Selection
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from tests.contracts.cohort import workspace_of
 from trainables import TASKS
 from trainables.child import run_in_child

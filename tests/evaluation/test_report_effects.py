@@ -7,10 +7,10 @@ from math import nan
 
 import polars as pl
 
-from evaluation.report import effects
-from evaluation.report.decisions import decisions
-from evaluation.report.discrimination import single_models
 from evaluation.report.display import Entry
+from evaluation.report.tables import effects
+from evaluation.report.tables.decisions import decisions
+from evaluation.report.tables.discrimination import single_models
 from tests.evaluation.report_cells import BEST
 from tests.evaluation.report_example import comparison, example
 from tests.evaluation.report_page import entries, grouped, headings

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from evaluation.report import centers, effects
-from evaluation.report.calibration import calibration
-from evaluation.report.decisions import decisions
 from evaluation.report.display import Entry
-from evaluation.report.localization import localization
-from evaluation.report.net_benefit import net_benefit
-from evaluation.report.stability import stability, stability_pairs
-from evaluation.report.subgroups import subgroups
+from evaluation.report.tables import centers, effects
+from evaluation.report.tables.calibration import calibration
+from evaluation.report.tables.decisions import decisions
+from evaluation.report.tables.localization import localization
+from evaluation.report.tables.net_benefit import net_benefit
+from evaluation.report.tables.stability import stability, stability_pairs
+from evaluation.report.tables.subgroups import subgroups
 from tests.evaluation.report_cells import BEST
 from tests.evaluation.report_example import example, no_comparison
 from tests.evaluation.report_page import entries, grouped, headings

@@ -10,7 +10,7 @@ import pytest
 
 from evaluation.comparison.comparing import Comparison
 from evaluation.report import write_report
-from evaluation.report.html import render
+from evaluation.report.page.html import render
 from tests.evaluation.report_example import comparison, example
 from tests.evaluation.report_page import Page
 

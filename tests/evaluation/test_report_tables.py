@@ -7,10 +7,11 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from evaluation.report import contrasts, discrimination, tables
 from evaluation.report.context import SCHEMAS
 from evaluation.report.display import Entry, Table
-from evaluation.report.operating_points import operating_points
+from evaluation.report.tables import contrasts, discrimination
+from evaluation.report.tables import study as tables
+from evaluation.report.tables.operating_points import operating_points
 from tests.evaluation.report_example import example, frame
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evaluation.report import certificates, radiomics, tuning, write_report
+from evaluation.report import write_report
 from evaluation.report.context import SCHEMAS
+from evaluation.report.figures import learning_rates
 from evaluation.report.summary import summarize
-from evaluation.report.tables import budgets
+from evaluation.report.tables import certificates, radiomics, tuning
+from evaluation.report.tables.study import budgets
 from tests.evaluation import report_training
 from tests.evaluation.report_cells import BEST
 from tests.evaluation.report_example import example, unstarted
@@ -114,7 +116,7 @@ def test_every_trial_is_listed_with_what_it_tried_and_how_it_ended() -> None:
 
 
 def test_learning_rates_are_drawn_by_init_on_one_logarithmic_axis_wider_than_the_range() -> None:
-    figure = tuning.rates(example(), "classification")
+    figure = learning_rates.rates(example(), "classification")
 
     assert figure is not None
     drawn = json.loads(figure.json)
@@ -131,7 +133,7 @@ def test_learning_rates_are_drawn_by_init_on_one_logarithmic_axis_wider_than_the
 
 
 def test_an_arm_without_trials_has_no_history() -> None:
-    assert tuning.rates(example(), "radiomics") is None
+    assert learning_rates.rates(example(), "radiomics") is None
     assert tuning.trials(example(), "radiomics") == []
     assert tuning.choices(unstarted()).is_empty
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from orchestrator.resources import Capacity, Shape
 from orchestrator.schedule import Schedule, State, close_over_needs
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 
 
 def job(key: str, kind: str = "fit", *, needs=(), trials=(), sealed=False) -> Job:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from search_spaces.grid import expand
-from search_spaces.jobs import Job, jobs_of
+from search_spaces.job import Job
+from search_spaces.jobs import jobs_of
 from search_spaces.study import StudySpec
 
 PRINTS = {

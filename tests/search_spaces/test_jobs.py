@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.jobs import key_of
+from search_spaces.job import key_of
 from tests.search_spaces.builders import PRINTS, jobs, make_study
 
 TRAINING = {"features", "pretrain", "tune", "fit"}

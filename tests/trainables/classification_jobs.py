@@ -73,6 +73,7 @@ def fit_job(
         "key": "fit-key",
         "name": "a fit",
         "kind": "fit",
+        "purpose": "scores",
         "task": "classification",
         "arm": {
             "task": "classification",

@@ -50,6 +50,7 @@ def fit_job(init: str = "scratch", **changes: Any) -> dict[str, Any]:
         "key": "fit-key",
         "name": "detection/x-f0-s0",
         "kind": "fit",
+        "purpose": "scores",
         "task": "detection",
         "arm": arm(),
         "cell": cell(init=init),

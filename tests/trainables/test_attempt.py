@@ -16,6 +16,7 @@ from trainables.task import Stop
 JOB = {
     "key": "k",
     "kind": "predict",
+    "purpose": "scores",
     "task": "classification",
     "epochs": 3,
     "until": 3,
@@ -37,6 +38,7 @@ def store(tmp_path):
 TRIAL = {
     **JOB,
     "kind": "tune",
+    "purpose": "scores",
     "trial": 0,
     "cell": {"id": "classification/x-none-scratch", "pretraining": "none", "init": "scratch"},
 }

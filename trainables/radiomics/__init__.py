@@ -35,3 +35,7 @@ class RadiomicsTask:
         from trainables.radiomics.predict import predict
 
         predict(job, data, run)
+
+    def explain(self, job: Job, data: JobData, run: Run) -> None:
+        """Refuse: an ElasticNet has coefficients, and no map of an image."""
+        raise StudyError(f"Job {job['key']}: radiomics has no saliency; its coefficients are in the report.")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.reporting.certificates import Training
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from tests.search_spaces.builders import jobs, make_study
 
 JOBS = jobs(make_study())

@@ -16,7 +16,7 @@ from orchestrator.selection import Selection
 from orchestrator.tuning.halving import Halving, kept_of, mean_epochs
 from search_spaces.arms import Tune
 from search_spaces.errors import StudyError
-from search_spaces.jobs import Job
+from search_spaces.job import Job
 from tests.orchestrator.fake_tasks import curve
 from tests.orchestrator.here import run_here
 from tests.orchestrator.places import STUDY, make_workspace

@@ -22,7 +22,6 @@ from evaluation.report.display import (
     lines,
     ordered,
 )
-from evaluation.report.effects import KINDS, names
 from evaluation.report.names import cell_heading, pair_heading, together
 from evaluation.report.numbers import (
     MISSING,
@@ -38,6 +37,7 @@ from evaluation.report.numbers import (
     signed,
     signed_interval,
 )
+from evaluation.report.tables.effects import KINDS, names
 
 SHOWN = "random effects (REML), Hartung-Knapp"
 """The variant that is shown; the CSV holds DerSimonian-Laird's and normal intervals too."""

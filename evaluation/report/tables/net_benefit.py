@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from evaluation.report.calibration import RECALIBRATIONS, risks_label
 from evaluation.report.context import ReportContext
 from evaluation.report.display import (
     Column,
@@ -21,6 +20,7 @@ from evaluation.report.display import (
 )
 from evaluation.report.names import Place, pair_heading, places, together
 from evaluation.report.numbers import percent, plain, signed, signed_interval
+from evaluation.report.tables.calibration import RECALIBRATIONS, risks_label
 
 EXPLANATION = (
     "Net benefit: true positives per image, less false positives weighted by the odds of the risk from which one acts. "

@@ -20,7 +20,7 @@ from evaluation.report.display import (
 )
 from evaluation.report.names import Place, adjustment, common_sample, pair_heading, places, together
 from evaluation.report.numbers import count, fraction, p_equation, p_value, signed, signed_interval
-from evaluation.report.operating_points import is_optimistic, rule_label, source_label
+from evaluation.report.tables.operating_points import is_optimistic, rule_label, source_label
 
 METRICS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 SHORT = {

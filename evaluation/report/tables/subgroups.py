@@ -10,7 +10,7 @@ from evaluation.report.context import ReportContext
 from evaluation.report.display import Column, Entry, Facts, Group, Part, Table, filled, headings_of, ordered
 from evaluation.report.names import arm_box, cell_heading, common_sample, sample
 from evaluation.report.numbers import MISSING, estimate, p_value
-from evaluation.report.operating_points import rule_label, source_label
+from evaluation.report.tables.operating_points import rule_label, source_label
 
 ATTRIBUTES = {"age": "Age", "sex": "Sex", "view": "View", "device": "Device", "lesion_size": "Lesion size"}
 SUPPRESSED = "suppressed"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import polars as pl
 
-from evaluation.report.calibration import RECALIBRATIONS, risks_label
 from evaluation.report.context import ReportContext
 from evaluation.report.display import ordered
-from evaluation.report.figures import Figure, as_json, legend_name, line, plain_layout
+from evaluation.report.figures.drawing import Figure, as_json, legend_name, line, plain_layout
 from evaluation.report.names import cell_label, places
+from evaluation.report.tables.calibration import RECALIBRATIONS, risks_label
 
 DEEPEST = -0.05
 """Lowest net benefit of the drawing; acting on everyone falls far below it."""

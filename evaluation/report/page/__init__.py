@@ -1,0 +1,1 @@
+"""The page: sections, templates, style and script."""

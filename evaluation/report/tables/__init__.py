@@ -1,0 +1,1 @@
+"""Tables of the report, one file per question: frames in, display tables out."""
