@@ -19,7 +19,7 @@ _ELASTICNET_FIT = 4.5
 _PER_IMAGE_EPOCH_AT_64_PIXELS = 0.0096
 _PER_REGION_FEATURES = 0.2
 _VALIDATION_COST = 0.3
-"""Of an image that is validated, against one that is trained on."""
+"""Of an image that is validated or scored, against one that is trained on."""
 _PER_IMAGE_INGESTED = 0.04
 START_AND_REPORT = 60.0
 """Ray, the libraries of two workers, MLflow and the report."""
@@ -49,10 +49,15 @@ def estimate(study: StudySpec, job: Job, sizes: Sizes) -> float:
     arm = next(arm for arm in study.arms if arm.name == job.arm)
     seconds = _PER_JOB[job.kind]
     if isinstance(arm, RadiomicsArm):
-        extra = {"features": _PER_REGION_FEATURES * sizes.of(job.center or ""), "fit": _ELASTICNET_FIT}
-        return seconds + extra.get(job.kind, 0.0)
+        if job.kind == "features":
+            seconds += _PER_REGION_FEATURES * _seen(study, job, sizes) / job.recipe["part"][1]
+        return seconds + (_ELASTICNET_FIT if job.kind == "fit" else 0.0)
+    if job.kind == "predict":
+        # A map needs a backward pass, and with the sanity check a second network's.
+        cost = 1.0 + job.recipe["saliency"]["sanity"] if job.purpose == "saliency" else _VALIDATION_COST
+        return seconds + cost * _seen(study, job, sizes) * _per_image(study, arm, job)
     if isinstance(arm, DetectionArm):
-        seconds += _DETECTOR_START if job.kind != "predict" else 0.0
+        seconds += _DETECTOR_START
     epochs = mean_epochs(arm.tune) if job.kind == "tune" else job.epochs
     return seconds + epochs * _images(study, job, sizes) * _per_image(study, arm, job)
 
@@ -80,12 +85,29 @@ def _weight(job: Job) -> float:
     return _PER_JOB[job.kind] + job.epochs * (2.0 if job.task == "detection" else 1.0)
 
 
+def _seen(study: StudySpec, job: Job, sizes: Sizes) -> int:
+    """Images of its center that a job scores, maps or measures, counted once per variant."""
+    assert job.center is not None, "only jobs of a center look at its images"
+    images = sizes.of(job.center)
+    if job.kind == "predict" or job.purpose != "scores":  # of development centers the reserve, or it and a fold
+        validated = _validated(study) if job.purpose == "scores" else 0.0
+        held_out = study.split.reserve + validated * (1 - study.split.reserve)
+        images = round(images * (held_out if job.center in study.cohort.development else 1.0))
+    most = job.recipe.get("images")
+    return (images if most is None else min(most, images)) * len(job.recipe.get("variants", [None]))
+
+
 def _images(study: StudySpec, job: Job, sizes: Sizes) -> int:
     if job.kind == "pretrain":
         return sizes.of(job.pretraining)
     total = sum(sizes.of(name) for name in study.cohort.development)
-    validated = study.split.validation if isinstance(study.split, Holdout) else 1 / study.split.folds
+    validated = _validated(study)
     return round(total * (1 - study.split.reserve) * (1 - validated + _VALIDATION_COST * validated))
+
+
+def _validated(study: StudySpec) -> float:
+    """Share of the patients outside the reserve that one replicate is validated on."""
+    return study.split.validation if isinstance(study.split, Holdout) else 1 / study.split.folds
 
 
 def _per_image(study: StudySpec, arm: ClassificationArm | DetectionArm, job: Job) -> float:

@@ -15,9 +15,7 @@ from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.resources import Capacity
 from orchestrator.schedule import Schedule, State
-from search_spaces.job import Kind
-
-KINDS: tuple[Kind, ...] = ("features", "pretrain", "tune", "fit", "predict")
+from search_spaces.job import in_order
 
 
 def print_plan(plan: Plan, console: Console, cores: int) -> None:
@@ -80,14 +78,14 @@ def _cells(plan: Plan) -> Iterator[str]:
 
 def _jobs(plan: Plan) -> Table:
     """One row per kind of work and task: wanted, finished, left, and what that is estimated to take."""
-    wanted = Counter((job.kind, job.task) for job in plan.selected.values())
-    done = Counter((job.kind, job.task) for key, job in plan.selected.items() if key in plan.finished)
+    wanted = Counter((job.work, job.task) for job in plan.selected.values())
+    done = Counter((job.work, job.task) for key, job in plan.selected.items() if key in plan.finished)
     seconds = _seconds(plan)
     columns = ("jobs", "task", "wanted", "finished", "left", "core-seconds")
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for kind, task in sorted(wanted, key=lambda entry: (KINDS.index(entry[0]), entry[1])):
-        counts = wanted[kind, task], done[kind, task], wanted[kind, task] - done[kind, task]
-        table.add_row(kind, task, *map(str, counts), f"{seconds[kind, task]:.0f}")
+    for work, task in sorted(wanted, key=lambda entry: (in_order(entry[0]), entry[1])):
+        counts = wanted[work, task], done[work, task], wanted[work, task] - done[work, task]
+        table.add_row(work, task, *map(str, counts), f"{seconds[work, task]:.0f}")
     for name in sorted(set(seconds) - set(wanted)):
         table.add_row(*name, "", "", "", f"{seconds[name]:.0f}")
     return table
@@ -112,7 +110,7 @@ def _seconds(plan: Plan) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = defaultdict(float)
     for key, job in plan.selected.items():
         if key not in plan.finished and key not in plan.failed:
-            found[job.kind, job.task] += estimate(study, job, sizes)
+            found[job.work, job.task] += estimate(study, job, sizes)
     if plan.not_ingested:
         found["ingestion", ""] = estimate_ingestion(plan.not_ingested, sizes)
     if found:

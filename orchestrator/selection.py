@@ -9,7 +9,7 @@ from search_spaces.errors import StudyError, nearest
 from search_spaces.job import Job
 from search_spaces.study import StudySpec
 
-_FIELDS = ("backbone", "pretraining", "init", "cell", "kind", "fold", "seed")
+_FIELDS = ("backbone", "pretraining", "init", "cell", "kind", "purpose", "fold", "seed")
 
 
 @dataclass(frozen=True)

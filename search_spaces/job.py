@@ -12,8 +12,15 @@ RESULT_VERSION = 2
 """Raised when the code of a job changes what it computes; old results are then computed anew."""
 
 Kind = Literal["features", "pretrain", "tune", "fit", "predict"]
+KINDS: tuple[Kind, ...] = ("features", "pretrain", "tune", "fit", "predict")
+"""In the order in which a cell goes through them."""
 Purpose = Literal["scores", "perturbed", "saliency"]
 """scores: of images as they are; perturbed: of images whose boxes were moved; saliency: maps of what scores rest on."""
+
+
+def in_order(work: str) -> tuple[int, str]:
+    """Where a `Job.work` stands in lists: by kind, of a kind plain scores first."""
+    return [work.startswith(kind) for kind in KINDS].index(True), work
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,11 @@ class Job:
     sealed: bool = False
     """An external prediction: waits for every locked replicate."""
     recipe: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def work(self) -> str:
+        """Its kind, and what for where it is not plain scores: `predict perturbed`."""
+        return self.kind if self.purpose == "scores" else f"{self.kind} {self.purpose}"
 
     def to_dict(self) -> dict[str, Any]:
         """The job as plain data."""

@@ -14,14 +14,19 @@ Kind = Literal["shift", "scale", "aspect"]
 Ladder = tuple[float, ...]
 
 
+def _steps(values: Ladder) -> Ladder:
+    """Six digits, those of a variant's id: two steps that read alike would be one."""
+    return all_different(tuple(float(f"{value:g}") for value in values))
+
+
 def _factors(values: Ladder) -> Ladder:
     for value in values:
         if not 0.25 <= value <= 4 or value == 1:
             raise ValueError(f"{value:g} is no factor from 0.25 to 4 other than 1")
-    return all_different(values)
+    return _steps(values)
 
 
-Shifts = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], AfterValidator(all_different)]
+Shifts = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], AfterValidator(_steps)]
 Factors = Annotated[Ladder, AfterValidator(_factors)]
 
 

@@ -14,6 +14,8 @@ from search_spaces.recipes import Fingerprints, region_inputs, split_recipe
 from search_spaces.study import StudySpec
 
 Recipe = dict[str, Any]
+FEWEST_BOXES = 40
+"""That a part of perturbed boxes holds, about."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,14 @@ def _some(study: StudySpec, images: int | None) -> Recipe:
 def _features(
     study: StudySpec, arm: RadiomicsArm, purpose: Purpose, center: str, prints: Fingerprints, how: Recipe
 ) -> Iterator[Job]:
-    own = _own(study, purpose, center, how)
-    for part in range(arm.parts):
-        inputs = {"margin": arm.margin, "input": region_inputs(arm, center, prints), "part": [part, arm.parts]}
+    own, parts = _own(study, purpose, center, how), _parts(arm, how)
+    for part in range(parts):
+        inputs = {"margin": arm.margin, "input": region_inputs(arm, center, prints), "part": [part, parts]}
         recipe = {"kind": "features", **inputs, **own}
         yield Job(
             key=key_of(recipe),
             kind="features",
-            name="-".join(("features", center, *_suffix(purpose), *_part(part, arm.parts))),
+            name="-".join(("features", center, *_suffix(purpose), *_part(part, parts))),
             task=arm.task,
             arm=arm.name,
             cell=None,
@@ -94,6 +96,14 @@ def _features(
             purpose=purpose,
             recipe=recipe,
         )
+
+
+def _parts(arm: RadiomicsArm, how: Recipe) -> int:
+    """Those of the arm, and fewer where some images only are measured: starting a job costs as much as ten boxes."""
+    if how.get("images") is None:
+        return arm.parts
+    boxes: int = how["images"] * len(how["variants"])
+    return max(1, min(arm.parts, boxes // FEWEST_BOXES))
 
 
 def _own(study: StudySpec, purpose: Purpose, center: str, how: Recipe) -> Recipe:

@@ -46,7 +46,7 @@ def replicate_scores(
     table = check(predictions, PREDICTIONS, "predictions").filter(
         pl.col("variant") == "original", pl.col("role").is_in(opened)
     )
-    _refuse_unknown_cells(table, cells)
+    refuse_unknown_cells(table, cells)
     regions = table.with_columns(
         logit=pl.when(pl.col("logit").is_null().any().over("cell")).then(None).otherwise("logit")
     )
@@ -100,7 +100,8 @@ def checked_labels(labels: pl.DataFrame) -> pl.DataFrame:
     return table
 
 
-def _refuse_unknown_cells(table: pl.DataFrame, cells: pl.DataFrame) -> None:
+def refuse_unknown_cells(table: pl.DataFrame, cells: pl.DataFrame) -> None:
+    """Raise StudyError for predictions of a cell that is not in `cells`."""
     unknown = table.filter(~pl.col("cell").is_in(cells["cell"].implode()))
     if unknown.height:
         raise StudyError(

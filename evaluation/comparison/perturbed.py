@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 
 import polars as pl
 
 from evaluation.comparison.aggregation import ROLES, image_scores, replicate_scores
+from evaluation.comparison.panels import POOLED
 from evaluation.tables import PREDICTIONS, check
 from search_spaces.errors import StudyError
 
@@ -68,10 +70,36 @@ def aggregated(table: pl.DataFrame, variant: str, labels: pl.DataFrame, cells: p
     return scores.select(*IMAGE, "label", "score", "replicates", order=order)
 
 
+def perturbed_images(
+    table: pl.DataFrame, labels: pl.DataFrame, cells: pl.DataFrame, variants: pl.DataFrame | None
+) -> Iterator[tuple[Perturbation, pl.DataFrame]]:
+    """Each perturbation of an arm's cells, with the images that were chosen to be perturbed (see `scored`)."""
+    of_arm = table.filter(pl.col("cell").is_in(cells["cell"].implode()))
+    chosen = of_arm.filter(pl.col("variant") != ORIGINAL).select("role", "center", "image").unique()
+    if chosen.is_empty():
+        return
+    rows = of_arm.join(chosen, on=["role", "center", "image"], how="semi")
+    originals = aggregated(rows, ORIGINAL, labels, cells)
+    for perturbation in perturbations(rows, variants):
+        yield perturbation, scored(rows, originals, perturbation, labels, cells)
+
+
+def images_scored(table: pl.DataFrame, labels: pl.DataFrame, cells: pl.DataFrame) -> dict[tuple[str, str, str], int]:
+    """How many labeled images each cell scored as they are: by cell, role and center, or "all" of them."""
+    originals = table.filter(pl.col("variant") == ORIGINAL).join(cells.select("cell", "arm"), on="cell")
+    known = originals.join(labels, on=["arm", "center", "image"], how="semi")
+    counts = known.group_by("cell", "role", "center").agg(pl.col("image").n_unique())
+    together = counts.group_by("cell", "role").agg(pl.lit(POOLED).alias("center"), pl.col("image").sum())
+    return {row[:3]: row[3] for row in [*counts.rows(), *together.rows()]}
+
+
 def scored(
     table: pl.DataFrame, originals: pl.DataFrame, perturbation: Perturbation, labels: pl.DataFrame, cells: pl.DataFrame
 ) -> pl.DataFrame:
-    """Every original image with its score, and those of the draws as score_0, order_0, …; null where one is lacking."""
+    """Every image of `originals` with its score, and those of the draws as score_0, order_0, …; null where one lacks.
+
+    Only the replicates that scored the original and every draw, with the same regions, take part.
+    """
     wanted = (ORIGINAL, *perturbation.variants)
     scored_by = ("cell", "fold", "seed", "role", "center", "image")
     regions = pl.col("region").n_unique().over(scored_by)

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import wilcoxon
 
-from evaluation.arrays import Bools, Floats, checked
+from evaluation.arrays import Bools, Floats, Integers, checked
 from evaluation.discrimination import delong
 from evaluation.discrimination.areas import Area, Difference, area, difference
 from evaluation.discrimination.clustered import Clusters
 from evaluation.discrimination.delong import Placements
-from evaluation.normal import interval
+from evaluation.normal import interval, two_sided
 from evaluation.readers.agreement import Friedman, Intraclass, friedman, intraclass
 
 WILCOXON_EXACT = "Wilcoxon signed-rank, exact"
@@ -241,10 +241,22 @@ def _signed_rank(gaps: Floats) -> tuple[float, str]:
     """As R's `wilcox.test`: exact below 50 differences without ties and zeros."""
     if gaps.size < 2:
         return nan, WILCOXON_EXACT
-    distinct = np.unique(np.abs(gaps)).size == gaps.size and gaps.all()
-    if distinct and gaps.size < _EXACT_BELOW:
+    sizes, place, ties = np.unique(np.abs(gaps), return_inverse=True, return_counts=True)
+    if sizes.size == gaps.size < _EXACT_BELOW and gaps.all():
         return float(wilcoxon(gaps, method="exact").pvalue), WILCOXON_EXACT
-    if not gaps.any():
-        return 1.0, WILCOXON_NORMAL
-    found = wilcoxon(gaps, correction=True, method="asymptotic")  # type: ignore[call-overload]  # missing in the stubs
-    return float(found.pvalue), WILCOXON_NORMAL
+    return _normal_p(gaps, np.where(sizes == 0, 0, ties), place), WILCOXON_NORMAL
+
+
+def _normal_p(gaps: Floats, ties: Integers, place: Integers) -> float:
+    """P of the rank sum with continuity correction, corrected for ties; scipy's own costs a millisecond per test.
+
+    `ties`: how many differences have each size, by rising size, zeros not counted; `place`: the size of each one.
+    """
+    count = int(ties.sum())
+    if not count:
+        return 1.0
+    ranks = np.cumsum(ties) - (ties - 1) / 2
+    above = float(ranks[place[gaps > 0]].sum()) - count * (count + 1) / 4
+    tied = int((ties**3 - ties).sum())
+    spread = sqrt((count * (count + 1) * (2 * count + 1) - tied / 2) / 24)
+    return two_sided(above / spread - float(np.sign(above)) * 0.5 / spread)

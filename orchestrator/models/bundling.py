@@ -104,9 +104,10 @@ def _usable(plan: Plan, cell: str) -> Iterator[Job]:
 
 
 def _developed(plan: Plan, of: list[str]) -> Iterator[Job]:
-    """Finished predictions of development centers; none of a sealed center is ever looked at."""
+    """Finished scores of development centers; none of a sealed center, or of perturbed boxes, is ever looked at."""
     for job in plan.jobs.values():
-        if job.kind == "predict" and job.cell in of and not job.sealed and job.key in plan.finished:
+        scores = job.kind == "predict" and job.purpose == "scores"
+        if scores and job.cell in of and not job.sealed and job.key in plan.finished:
             yield job
 
 

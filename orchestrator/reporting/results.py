@@ -9,6 +9,7 @@ import polars as pl
 
 from orchestrator.lock import Lock
 from orchestrator.plan import Plan
+from orchestrator.reporting.saliency import maps
 from search_spaces.arms import Arm
 from search_spaces.recipes import reads_boxes
 
@@ -33,10 +34,10 @@ def compare_cells(plan: Plan, lock: Lock | None) -> Comparison:
 
 
 def predictions(plan: Plan, *, open_external: bool) -> pl.DataFrame:
-    """The prediction tables of all finished predict jobs."""
+    """The prediction tables of all finished predict jobs, of images as they are and of perturbed ones."""
     from evaluation.tables import PREDICTIONS
 
-    return pl.concat([pl.DataFrame(schema=PREDICTIONS), *_published(plan, "predictions", open_external)])
+    return pl.concat([pl.DataFrame(schema=PREDICTIONS), *published(plan, "predictions", open_external)])
 
 
 def further(plan: Plan, *, open_external: bool) -> Further:
@@ -48,8 +49,20 @@ def further(plan: Plan, *, open_external: bool) -> Further:
     return Further(
         attributes=attributes(centers),
         lesions=lesions(plan, centers),
-        detections=pl.concat([pl.DataFrame(schema=DETECTIONS), *_published(plan, "detections", open_external)]),
+        detections=pl.concat([pl.DataFrame(schema=DETECTIONS), *published(plan, "detections", open_external)]),
+        maps=maps(plan, centers, open_external=open_external),
+        variants=variants(plan),
     )
+
+
+def variants(plan: Plan) -> pl.DataFrame:
+    """What each variant of the study's ladders does to boxes (VARIANTS), in the order of the study."""
+    from evaluation.comparison.perturbed import VARIANTS
+
+    ladders = [ladder for arm in plan.workspace.study.arms if (ladder := getattr(arm, "robustness", None))]
+    found = {variant.id: variant for ladder in ladders for variant in ladder.variants()}
+    rows = [(each.id, each.kind, each.magnitude, each.draw) for each in found.values()]
+    return pl.DataFrame(rows, schema=VARIANTS, orient="row")
 
 
 def attributes(centers: Mapping[str, Center]) -> pl.DataFrame:
@@ -83,10 +96,11 @@ def _attributes(center: Center) -> pl.DataFrame:
     )
 
 
-def _published(plan: Plan, table: str, open_external: bool) -> Iterator[pl.DataFrame]:
-    """One table of every finished predict job that wrote it; the tables carry the cell they were made for."""
+def published(plan: Plan, table: str, open_external: bool) -> Iterator[pl.DataFrame]:
+    """One table of every finished job that scored images; the tables carry the cell they were made for."""
     for key, record in plan.finished.items():
-        if plan.jobs[key].kind == "predict" and (open_external or not plan.jobs[key].sealed):
+        job = plan.jobs[key]
+        if job.kind == "predict" and job.purpose != "saliency" and (open_external or not job.sealed):
             path = plan.workspace.run_store.attempts(key) / str(record["attempt"]) / f"{table}.parquet"
             if path.exists() or table == "predictions":
                 yield pl.read_parquet(path)

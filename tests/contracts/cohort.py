@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from orchestrator.workspace import Workspace
 from search_spaces.study import StudySpec
 
 LABELS = {"positive": ["malignant"], "negative": ["benign"]}
+LADDER = {"shift": [0.1], "scale": [1.2], "draws": 1, "images": 6}
 GRID = {"pretraining": ["none"], "init": ["scratch"]}
 ARMS: dict[str, dict[str, Any]] = {
     "classification": {
@@ -16,17 +18,21 @@ ARMS: dict[str, dict[str, Any]] = {
         "region": "box",
         "image_size": 32,
         "grid": {**GRID, "backbone": ["test_resnet"]},
+        "robustness": LADDER,
     },
     "detection": {"labels": LABELS, "image_size": 64, "grid": {**GRID, "backbone": ["yolov5n"]}},
-    "radiomics": {"labels": LABELS, "parts": 2},
+    "radiomics": {"labels": LABELS, "parts": 2, "robustness": LADDER},
 }
 
 
-def workspace_of(folder: Path, task: str, *, epochs: int = 1, runs: str = "runs") -> Workspace:
-    """The study of a task with one replicate and without tuning; every task reads the same centers."""
-    arm = {"task": task, **ARMS[task]}
-    if task != "radiomics":
-        arm |= {"tune": {"trials": 0}, "fit": {"epochs": epochs, "seeds": [0]}}
+def workspace_of(
+    folder: Path, task: str, *, epochs: int = 1, runs: str = "runs", more: Iterable[str] = (), **changes: Any
+) -> Workspace:
+    """The study of a task, and `more` of them, with one replicate and without tuning; all read the same centers."""
+    arms = [{"task": each, **ARMS[each], **changes} for each in (task, *more)]
+    for arm in arms:
+        if arm["task"] != "radiomics":
+            arm |= {"tune": {"trials": 0}, "fit": {"epochs": epochs, "seeds": [0]}}
     study = {
         "name": task,
         "cohort": {
@@ -37,6 +43,6 @@ def workspace_of(folder: Path, task: str, *, epochs: int = 1, runs: str = "runs"
         },
         "preprocessing": {"size": 96},
         "split": {"kind": "holdout", "validation": 0.3, "reserve": 0.3},
-        "arms": [arm],
+        "arms": arms,
     }
     return Workspace(folder / runs, StudySpec.model_validate(study))

@@ -46,6 +46,8 @@ def test_every_task_runs_to_its_external_predictions_without_the_external_labels
     scores = table.filter(pl.col("role") == "external")["score"]
     assert len(scores) > 0
     assert scores.is_between(0, 1).all()
+    asked = {variant for job in plan_of(workspace).jobs.values() for variant in job.recipe.get("variants", [])}
+    assert set(table.filter(pl.col("role") == "external")["variant"]) == asked
 
 
 @pytest.mark.slow

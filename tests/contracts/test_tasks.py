@@ -59,7 +59,7 @@ class Bench:
         return root, found
 
     def _is_wanted(self, job: Job) -> bool:
-        return job.kind == "fit" or (job.kind == "features" and job.center == "a")
+        return job.kind == "fit" or (job.kind == "features" and job.center == "a" and job.purpose == "scores")
 
     def trained(self, **changes: Any) -> tuple[str, dict[str, Any]]:
         """The published model's checksum and certificate."""

@@ -105,7 +105,8 @@ def pretrain_job(**changes: Any) -> dict[str, Any]:
 
 
 def predict_job(**changes: Any) -> dict[str, Any]:
-    return fit_job(**{"kind": "predict", "needs": {"features": [], "pretrain": None, "fit": "fit-key"}, **changes})
+    needs = {"features": [], "pretrain": None, "fit": "fit-key"}
+    return fit_job(**{"kind": "predict", "needs": needs, "recipe": {"variants": ["original"]}, **changes})
 
 
 def file_source(path: Path, sha256: str, normalization: dict[str, Any] | None = None) -> dict[str, Any]:

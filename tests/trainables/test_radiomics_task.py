@@ -114,7 +114,7 @@ def test_regions_that_cannot_be_measured_are_counted_and_the_others_go_on(tmp_pa
 
     assert run.tables["features"]["region"].to_list() == [1]
     assert run.tables["failed_regions"].rows() == [
-        ("a", image, 0, "2 x 9 pixels inside the image, at least 3 x 3 are needed")
+        ("a", image, 0, "original", "2 x 9 pixels inside the image, at least 3 x 3 are needed")
     ]
     assert run.result["failed_regions"] == 1
 
@@ -195,6 +195,83 @@ def test_features_go_on_where_an_earlier_attempt_at_the_part_ended(tmp_path, mea
     assert again.reports == [(2, {"regions": 4.0})]
     expected = measured.tables["features"].filter(pl.col("image").is_in(data.boxes["image"].sort()[1::2].to_list()))
     assert again.tables["features"].equals(expected)
+
+
+LADDER = {"shift": [0.1], "scale": [0.5], "draws": 1, "images": None}
+VARIANTS = ["shift-0.1-0", "scale-0.5"]
+
+
+def perturbed_job(kind: str, part: list[int], **needs: Any) -> dict[str, Any]:
+    recipe = {"part": part, "variants": VARIANTS, "drawn_for": "study", "images": None}
+    return {**job(kind, **needs), "arm": {**ARM, "robustness": LADDER}, "recipe": recipe}
+
+
+def test_perturbed_boxes_are_measured_once_per_variant_and_scored(tmp_path, measured, development):
+    fit = fitted(tmp_path / "fit", measured, with_labels(development, training=10))
+    data = JobData(development.images.head(4), development.boxes.head(4), development.stores)
+    parts = {str(part): FakeRun(tmp_path / str(part)) for part in range(2)}
+    for part, run in enumerate(parts.values()):
+        RadiomicsTask().features(perturbed_job("features", [part, 2]), data, run)
+
+    run = FakeRun(tmp_path / "predict", needs={key: part.folder for key, part in parts.items()} | {"fit": fit.folder})
+    RadiomicsTask().predict(perturbed_job("predict", [0, 1], features=list(parts), fit="fit"), data, run)
+
+    table = run.tables["predictions"]
+    assert sorted(table.select("image", "variant").rows()) == sorted(
+        (image, variant) for image in data.images["image"] for variant in VARIANTS
+    )
+    assert table["logit"].n_unique() == 8
+    # Half as wide and high: what the box around the same center holds.
+    smaller = data.boxes.with_columns(pl.lit(6.0).alias("x0"), pl.lit(6.0).alias("y0"), x1=14.0, y1=14.0)
+    direct = FakeRun(tmp_path / "direct")
+    RadiomicsTask().features(job("features"), JobData(data.images, smaller, data.stores), direct)
+    both = [features.read_features([folder], ["a"]) for folder in (parts["0"].folder, parts["1"].folder)]
+    scaled = pl.concat(both).filter(variant="scale-0.5").sort("image").drop("variant")
+    assert scaled.equals(direct.tables["features"].sort("image").drop("variant"))
+
+
+def test_perturbed_features_go_on_where_an_earlier_attempt_ended(tmp_path, development, monkeypatch):
+    monkeypatch.setattr(features, "REGIONS_PER_CHECKPOINT", 3)
+    data = JobData(development.images.head(4), development.boxes.head(4), development.stores)
+    whole = perturbed_job("features", [0, 1])
+    with pytest.raises(Stop):
+        RadiomicsTask().features(whole, data, FakeRun(tmp_path / "run", stop_after=1))
+
+    again, undisturbed = FakeRun(tmp_path / "run"), FakeRun(tmp_path / "other")
+    RadiomicsTask().features(whole, data, again)
+    RadiomicsTask().features(whole, data, undisturbed)
+
+    assert [epoch for epoch, _ in again.reports] == [2, 3]
+    assert again.tables["features"].equals(undisturbed.tables["features"])
+
+
+def test_a_perturbed_box_that_cannot_be_measured_is_counted_with_its_variant(tmp_path, development):
+    image = development.images["image"][0]
+    boxes = pl.DataFrame({"image": image, "box": 0, "x0": 2.0, "y0": 2.0, "x1": 6.0, "y1": 6.0})
+    run = FakeRun(tmp_path)
+
+    RadiomicsTask().features(
+        perturbed_job("features", [0, 1]), JobData(development.images, boxes, development.stores), run
+    )
+
+    assert run.tables["features"]["variant"].to_list() == ["shift-0.1-0"]
+    ((*_, variant, reason),) = run.tables["failed_regions"].rows()
+    assert variant == "scale-0.5"
+    assert reason.startswith("2 x 2 pixels")
+
+
+def test_a_reserve_of_which_nobody_has_a_box_gives_no_perturbed_scores(tmp_path, measured, development):
+    fit = fitted(tmp_path / "fit", measured, with_labels(development, training=10))
+    nobody = JobData(development.images.clear(), development.boxes.clear(), development.stores)
+    empty = FakeRun(tmp_path / "features")
+    RadiomicsTask().features(perturbed_job("features", [0, 1]), nobody, empty)
+
+    run = FakeRun(tmp_path / "predict", needs={"there": empty.folder, "fit": fit.folder})
+    RadiomicsTask().predict(perturbed_job("predict", [0, 1], features=["there"], fit="fit"), nobody, run)
+
+    assert empty.result == {"regions": 0, "failed_regions": 0}
+    assert run.tables["predictions"].height == 0
+    assert run.result == {"images": 0, "regions": 0, "images_without_score": 0}
 
 
 def test_a_planted_texture_is_found_in_a_center_that_training_never_saw(tmp_path, measured, development):

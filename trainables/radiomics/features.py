@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ import polars as pl
 
 from search_spaces.errors import StudyError
 from trainables.radiomics.extraction import BINS, FAMILIES, UnmeasurableRegionError, crop, measure
+from trainables.views import is_perturbed, views
 
 if TYPE_CHECKING:
     from trainables.data import JobData
@@ -28,16 +29,22 @@ KEYS = {
 
 REGIONS_PER_CHECKPOINT = 100
 
-_FAILED = {"center": pl.String(), "image": pl.String(), "region": pl.Int64(), "reason": pl.String()}
+_FAILED = {
+    "center": pl.String(),
+    "image": pl.String(),
+    "region": pl.Int64(),
+    "variant": pl.String(),
+    "reason": pl.String(),
+}
 
 
 def extract(job: Job, data: JobData, run: Run) -> None:
     """Measure the boxes of the job's part of a center; writes `features` and `failed_regions`, never reads a label.
 
-    A part may be empty, or hold no region that can be measured: whether its center has any at all is known where the
-    parts are read, see read_features.
+    Each box is measured once per variant of the job. A part may be empty, or hold no region that can be measured:
+    whether its center has any at all is known where the parts are read, see read_features.
     """
-    regions = _dealt(_regions(data), *job["recipe"]["part"])
+    regions = _dealt(list(_regions(job, data)), *job["recipe"]["part"])
     measured = _Measured.resume(run.newest_checkpoint())
     while measured.count < len(regions):
         chunk = regions[measured.count : measured.count + REGIONS_PER_CHECKPOINT]
@@ -91,25 +98,30 @@ class _Measured:
             features = measure(crop(data.pixels(region["center"], region["image"]), box, margin))
         except UnmeasurableRegionError as error:
             where = {"center": region["center"], "image": region["image"], "region": region["box"]}
-            self.failed.append({**where, "reason": str(error)})
+            self.failed.append({**where, "variant": region["variant"], "reason": str(error)})
             return
         who = {"center": region["center"], "patient": region["patient"], "image": region["image"]}
-        self.rows.append({**who, "region": region["box"], "variant": "original", **features})
+        self.rows.append({**who, "region": region["box"], "variant": region["variant"], **features})
 
     def write(self, folder: Path) -> None:
         pl.DataFrame(self.rows).write_parquet(folder / "rows.parquet")
         pl.DataFrame(self.failed, schema=_FAILED).write_parquet(folder / "failed.parquet")
 
 
-def _regions(data: JobData) -> list[dict[str, Any]]:
+def _regions(job: Job, data: JobData) -> Iterator[dict[str, Any]]:
     """The boxes of the data's images in a fixed order, so that a later attempt goes on where the first one ended."""
+    if is_perturbed(job) and data.images.is_empty():
+        return  # nobody of the reserve has a box: nothing to perturb is no error
     centers = ", ".join(sorted(data.images["center"].unique()))
     if data.boxes is None or data.boxes.is_empty():
         raise StudyError(
             f"Center {centers}: no boxes, and radiomics measures boxes only; add boxes.csv or leave the arm out."
         )
     images = data.images.select("image", "patient", "center")
-    return data.boxes.join(images, on="image").sort("image", "box").to_dicts()
+    for variant, seen in views(job, data):
+        assert seen.boxes is not None
+        joined = seen.boxes.join(images, on="image").sort("image", "box")
+        yield from joined.with_columns(variant=pl.lit(variant)).iter_rows(named=True)
 
 
 def _dealt(regions: list[dict[str, Any]], part: int, parts: int) -> list[dict[str, Any]]:
@@ -129,7 +141,8 @@ def _publish(measured: _Measured, run: Run) -> None:
 
 
 def _nothing_measured(center: str, folders: Sequence[Path]) -> str:
-    failed = pl.concat([pl.read_parquet(folder / "failed_regions.parquet") for folder in folders])
+    tables = [pl.read_parquet(folder / "failed_regions.parquet") for folder in folders]
+    failed = pl.concat(tables, how="diagonal")  # those of earlier releases do not say of which variant
     failed = failed.filter(pl.col("center") == center).sort("image", "region")
     example = failed["reason"][0] if failed.height else "no box belongs to one of its images"
     return (

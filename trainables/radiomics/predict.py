@@ -10,6 +10,7 @@ from scipy.special import expit
 from search_spaces.errors import StudyError
 from trainables.radiomics.features import read_features
 from trainables.radiomics.model import ElasticNetModel, read_model
+from trainables.views import is_perturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,19 +19,36 @@ if TYPE_CHECKING:
     from trainables.data import JobData
     from trainables.task import Job, Run
 
+SCORED = {
+    "center": pl.String(),
+    "patient": pl.String(),
+    "image": pl.String(),
+    "region": pl.Int64(),
+    "role": pl.String(),
+    "variant": pl.String(),
+    "score": pl.Float64(),
+    "logit": pl.Float64(),
+}
+
 
 def predict(job: Job, data: JobData, run: Run) -> None:
-    """Score every measured region of the data's images; writes `predictions` and counts images without a score."""
+    """Score every measured region and variant of the data's images; writes `predictions`.
+
+    Images without a score are counted.
+    """
     model = read_model(run.need(job["needs"]["fit"]))
     folders = [run.need(key) for key in job["needs"]["features"]]
-    table = score(model, _features(model, folders, data.images["center"].unique()), data.images)
+    if is_perturbed(job) and data.images.is_empty():
+        table = pl.DataFrame(schema=SCORED)
+    else:
+        table = score(model, _features(model, folders, data.images["center"].unique()), data.images)
     run.write_table("predictions", table)
     missing = data.images.height - table["image"].n_unique()
     run.set_result({"images": data.images.height, "regions": table.height, "images_without_score": missing})
 
 
 def score(model: ElasticNetModel, features: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
-    """One row per region of the images: center, patient, image, region, role, variant, score in [0, 1], logit."""
+    """One row per region of the images and variant (SCORED); scores lie in [0, 1]."""
     regions = images.select("center", "patient", "image", "role").join(
         features.drop("center", "patient"), on="image", maintain_order="left_right"
     )

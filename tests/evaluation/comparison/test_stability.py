@@ -1,4 +1,4 @@
-"""Perturbed predictions in, stability of cells and of pairs of cells out."""
+"""Perturbed predictions in, stability of cells and paired tests between them out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 
 from evaluation.comparison.aggregation import image_scores, replicate_scores
-from evaluation.comparison.stability import STABILITY, STABILITY_PAIRS, stability_frames
+from evaluation.comparison.stability import STABILITY, stability_frames
+from evaluation.comparison.stability_pairs import STABILITY_PAIRS
 from evaluation.discrimination.areas import auc_difference
 from evaluation.readers.agreement import intraclass
 from evaluation.robustness.perturbation import compare_stability, pair_flips
 from search_spaces.errors import StudyError
+from search_spaces.study import Analysis
 from tests.evaluation.study_example import (
     CHEST,
     IMAGENET,
@@ -35,8 +37,15 @@ LADDER = pl.DataFrame(
 )
 
 
+def planned(*comparisons, effects=()):
+    return Analysis.model_validate({"primary": {"comparisons": comparisons, "effects": effects}})
+
+
+PLAN = planned([CHEST, IMAGENET])
+
+
 def framed(*rows, truth=None, **changes):
-    arguments = {"cells": cells(), "open_external": True} | changes
+    arguments = {"cells": cells(), "open_external": True, "plan": PLAN} | changes
     return stability_frames(predictions(*rows), labels(TRUTH) if truth is None else truth, **arguments)
 
 
@@ -70,7 +79,8 @@ def test_frames_have_their_columns_and_no_empty_value():
         assert frame.null_count().sum_horizontal().item() == 0
     # Two cells, the reserve's and the external centers with their sums, two perturbations.
     assert found.stability.height == 2 * (2 + 3) * 2
-    assert found.pairs.height == 1 * (2 + 3) * 3
+    # The planned pair and the one source effect everywhere and over both perturbations, all pairs pooled and over both.
+    assert found.pairs.height == 2 * (2 + 3) * 3 + 2
     assert found.stability["center"].unique().sort().to_list() == ["a", "all", "b", "c"]
 
 
@@ -140,16 +150,45 @@ def test_the_original_is_compared_with_the_same_replicates_only():
 
     assert alone["mean_change"] == beside["mean_change"] == pytest.approx(0.1)
     assert alone["auc_original"] == beside["auc_original"] == 1
-    assert beside["flag"] == "one positive; ICC: zero variance; replicates without it: 2"
+    assert beside["flag"] == "one positive; ICC: zero variance; replicate scores without it: 2"
 
 
-def test_images_that_were_not_perturbed_are_left_out_and_counted():
-    rows = [*series(IMAGENET, "a", [0.2, 0.6, 0.3, 0.7]), *series(IMAGENET, "a", [0.2, 0.6, 0.3], variant="z")]
+def test_only_images_that_were_chosen_to_be_perturbed_count_with_their_original_scores():
+    rows = [*series(IMAGENET, "a", [0.2, 0.6, 0.3, 0.1]), *series(IMAGENET, "a", [0.2, 0.6, 0.3], variant="z")]
 
     found = framed(*rows).stability.row(0, named=True)
 
+    assert (found["images"], found["images_scored"]) == (3, 4)
     assert (found["n_positive"], found["n_negative"]) == (1, 2)
-    assert found["flag"].endswith("images without it: 1")
+    assert found["auc_original"] == 1  # with the fourth image it would be 2/3 or less
+    assert "images without it" not in found["flag"]
+
+
+def test_a_chosen_image_that_lacks_a_draw_is_left_out_and_flagged():
+    rows = [*series(IMAGENET, "a", [0.2, 0.6, 0.3, 0.7]), *series(IMAGENET, "a", [0.2, 0.6, 0.3], variant="s1")]
+    rows += series(IMAGENET, "a", [0.2, 0.6, 0.3, 0.7], variant="z")
+
+    shifted, scaled = (
+        framed(*rows, variants=LADDER).stability.filter(center="a").sort("kind", descending=True).rows(named=True)
+    )
+
+    assert scaled["images"] == 4
+    assert shifted["images"] == 3
+    assert shifted["flag"].endswith("images without it: 1")
+    assert "images without it" not in scaled["flag"]
+
+
+def test_images_are_counted_per_center_and_together():
+    rows = [
+        *series(IMAGENET, "b", [0.2, 0.6, 0.3], role="external"),
+        *series(IMAGENET, "c", [0.2, 0.6], role="external"),
+    ]
+    rows += [*series(IMAGENET, "b", [0.2, 0.6], role="external", variant="z")]
+    rows += [*series(IMAGENET, "c", [0.2, 0.6], role="external", variant="z")]
+
+    found = framed(*rows).stability
+
+    assert found.select("center", "images", "images_scored").rows() == [("b", 2, 3), ("c", 2, 2), ("all", 4, 5)]
 
 
 def test_one_prediction_without_logit_keeps_variants_and_original_on_one_scale():
@@ -199,42 +238,166 @@ def test_patients_with_several_images_are_one_unit():
     assert found["method"].startswith("clustered (Obuchowski)")
 
 
+def changes_of(rows, cell, variant="z", role="external"):
+    """Absolute changes of a cell's scores, one replicate, in the order of the images."""
+    mine = [row for row in rows if row["cell"] == cell and row["role"] == role]
+    before, after = ([row["score"] for row in mine if row["variant"] == one] for one in ("original", variant))
+    return np.abs(np.array(after) - np.array(before))
+
+
 def test_pairs_of_one_arm_are_compared_on_the_images_that_both_moved():
-    rows = study((CHEST, SCRATCH, IMAGENET), seeds=(0,))
-    changes = {
-        cell: np.abs(
-            np.array([row["score"] for row in rows if row["cell"] == cell and row["variant"] == "z"])
-            - np.array([row["score"] for row in rows if row["cell"] == cell and row["variant"] == "original"])
-        )[16:]
-        for cell in (IMAGENET, CHEST)
-    }
+    rows = study((CHEST, SCRATCH, IMAGENET), seeds=(0,), variants=("original", "z"))
 
-    pairs = framed(*rows, variants=LADDER).pairs.filter(role="external", center="all", kind="scale")
+    pairs = framed(*rows, variants=LADDER).pairs.filter(role="external", center="all", family="all pairs")
 
-    expected = compare_stability(changes[IMAGENET], changes[CHEST])
+    expected = compare_stability(changes_of(rows, IMAGENET), changes_of(rows, CHEST))
     assert pairs.select("first", "second").rows() == [(IMAGENET, CHEST), (IMAGENET, SCRATCH), (CHEST, SCRATCH)]
     row = pairs.row(0, named=True)
     assert (row["difference"], row["p"]) == pytest.approx((expected.difference, expected.p))
     assert (row["mean_change_first"], row["mean_change_second"]) == pytest.approx((expected.first, expected.second))
-    assert row["method"] == "Wilcoxon signed-rank, exact"
+    assert (row["method"], row["images"], row["patients"]) == ("Wilcoxon signed-rank, exact", 22, 22)
+
+
+def test_changes_are_also_compared_in_standard_deviations_of_each_cells_scores():
+    # The same model twice, of the second one all scores are squeezed to a tenth: it only seems more stable.
+    rows = [row for row in study((IMAGENET,), seeds=(0,), variants=("original", "z")) if row["role"] == "reserve"]
+    squeezed = [row | {"cell": CHEST, "key": CHEST, "score": 0.5 + (row["score"] - 0.5) / 10} for row in rows]
+
+    found = framed(*rows, *squeezed, plan=planned([CHEST, IMAGENET]))
+    row = found.pairs.filter(family="planned pairs", center="a").row(0, named=True)
+
+    assert row["mean_change_first"] == pytest.approx(row["mean_change_second"] / 10)
+    assert (row["difference"] < 0, row["p"] < 0.001) == (True, True)
+    assert row["relative_difference"] == pytest.approx(0, abs=1e-12)
+    assert row["relative_p"] == 1
+    one, other = found.stability.filter(center="a")["relative_change"]
+    before = [row["score"] for row in rows if row["variant"] == "original"]
+    assert one == pytest.approx(changes_of(rows, IMAGENET, role="reserve").mean() / np.std(before, ddof=1))
+    assert other == pytest.approx(one)
+
+
+def test_a_cell_whose_scores_do_not_differ_has_no_relative_change():
+    rows = [*series(IMAGENET, "a", [0.5] * 4), *series(IMAGENET, "a", [0.4] * 4, variant="z")]
+    rows += [*series(CHEST, "a", [0.1, 0.2, 0.3, 0.4]), *series(CHEST, "a", [0.2, 0.2, 0.3, 0.4], variant="z")]
+
+    found = framed(*rows)
+
+    assert found.stability.filter(cell=IMAGENET)["relative_change"].is_nan().all()
+    assert found.pairs.filter(family="planned pairs")["relative_p"].is_nan().all()
+    assert found.pairs.filter(family="planned pairs")["p"].is_not_nan().all()
 
 
 def test_all_perturbations_together_weigh_the_same_whatever_their_draws():
-    pairs = framed(*study(), variants=LADDER).pairs.filter(role="reserve", center="a").sort("variant")
+    pairs = framed(*study(), variants=LADDER).pairs.filter(role="reserve", center="a", family="planned pairs")
 
-    together, scale, shift = (pairs.row(place, named=True) for place in range(3))
+    together, scale, shift = pairs.sort("variant").rows(named=True)
     assert [row["variant"] for row in (together, scale, shift)] == ["all", "scale 1.2", "shift 0.1"]
     assert together["mean_change_first"] == pytest.approx((scale["mean_change_first"] + shift["mean_change_first"]) / 2)
 
 
-def test_cells_of_different_arms_are_not_paired():
+def grid(backbones, sources=("imagenet", "chest"), inits=("transfer", "frozen")):
+    names = [f"{backbone}-{source}-{init}" for backbone in backbones for source in sources for init in inits]
+    points = [("classification", *name.split("-")) for name in names]
+    columns = ["arm", "backbone", "pretraining", "init"]
+    frame = pl.DataFrame(points, schema=columns, orient="row")
+    facts = {"task": pl.lit("classification"), "replicates_planned": pl.lit(1), "exploratory": pl.lit(False)}
+    return frame.with_columns(cell="classification/" + pl.Series(names), box=pl.lit("given"), **facts)
+
+
+def test_a_planned_source_effect_is_the_mean_over_backbones_of_the_mean_over_inits():
+    known = grid(["resnet18", "resnet50"]).filter(pl.col("cell") != "classification/resnet50-chest-frozen")
+    rows = study(known["cell"].to_list(), seeds=(0,), variants=("original", "z"))
+
+    found = framed(*rows, cells=known, plan=planned(["imagenet", "chest"]), variants=LADDER).pairs
+    row = found.filter(family="planned effects", role="external", center="all").row(0, named=True)
+
+    def side(source):
+        first = (changes_of(rows, f"classification/resnet18-{source}-{init}") for init in ("transfer", "frozen"))
+        return (sum(first) / 2 + changes_of(rows, f"classification/resnet50-{source}-transfer")) / 2
+
+    expected = compare_stability(side("imagenet"), side("chest"))
+    assert (row["effect"], row["first"], row["second"]) == ("source", "imagenet", "chest")
+    assert row["backbones"] == "resnet18, resnet50"
+    assert (row["difference"], row["p"]) == pytest.approx((expected.difference, expected.p))
+
+
+def test_a_planned_source_effect_points_as_the_plan_says():
+    known = grid(["resnet18"])
+    rows = study(known["cell"].to_list(), seeds=(0,), variants=("original", "z"))
+    one, other = (
+        framed(*rows, cells=known, plan=planned(pair), variants=LADDER)
+        .pairs.filter(family="planned effects", role="reserve", center="a")
+        .row(0, named=True)
+        for pair in (["imagenet", "chest"], ["chest", "imagenet"])
+    )
+
+    assert (other["first"], other["second"]) == ("chest", "imagenet")
+    assert one["difference"] == -other["difference"]
+    assert one["p"] == other["p"]
+
+
+def test_effects_of_the_plan_are_a_family_of_their_own_and_stand_in_no_other():
+    known = grid(["resnet18"])
+    rows = study(known["cell"].to_list(), seeds=(0,), variants=("original", "z"))
+
+    found = framed(*rows, cells=known, plan=planned(["imagenet", "chest"], effects=["source", "init"])).pairs
+    here = found.filter(role="reserve", center="a").select("family", "effect", "first", "second")
+
+    assert here.filter(pl.col("effect") != "pair").rows() == [
+        ("planned effects", "source", "imagenet", "chest"),
+        ("planned effects", "init", "transfer", "frozen"),
+    ]
+    assert here.filter(family="planned pairs")["first"].to_list() == [
+        "classification/resnet18-imagenet-transfer",
+        "classification/resnet18-imagenet-frozen",
+    ]
+
+
+def test_a_planned_pair_that_is_lost_stays_in_its_family():
+    rows = study((CHEST, IMAGENET), seeds=(0,), variants=("original", "z"))
+
+    found = framed(*rows, plan=planned([IMAGENET, CHEST], [IMAGENET, SCRATCH])).pairs
+    kept, lost = found.filter(family="planned pairs", role="reserve", center="a").rows(named=True)
+
+    assert kept["p_adjusted"] == pytest.approx(min(1, 2 * kept["p"]))
+    assert isnan(lost["p"])
+    assert lost["flag"].startswith("nothing to compare")
+
+
+def test_all_pairs_of_cells_from_different_arms_are_not_compared():
     rows = [row | {"cell": RADIOMICS} for row in study((CHEST,))]
     truth = pl.concat([labels(TRUTH), labels(TRUTH, "radiomics")])
 
-    found = framed(*study((IMAGENET,)), *rows, truth=truth)
+    found = framed(*study((IMAGENET,)), *rows, truth=truth, plan=planned())
 
     assert found.stability["cell"].unique().sort().to_list() == [IMAGENET, RADIOMICS]
     assert found.pairs.height == 0
+
+
+def test_a_planned_pair_of_two_arms_is_compared_where_both_have_the_same_ladder():
+    rows = [row | {"cell": RADIOMICS} for row in study((CHEST,))]
+    truth = pl.concat([labels(TRUTH), labels(TRUTH, "radiomics")])
+    plan = planned([IMAGENET, RADIOMICS])
+
+    same = framed(*study((IMAGENET,)), *rows, truth=truth, plan=plan, variants=LADDER).pairs
+    fewer = [row for row in rows if row["variant"] != "z"]
+    other = framed(*study((IMAGENET,)), *fewer, truth=truth, plan=plan, variants=LADDER).pairs
+
+    here = {"role": "external", "center": "all"}
+    assert same.filter(**here)["variant"].to_list() == ["scale 1.2", "shift 0.1", "all"]
+    assert not same.filter(**here)["p"].is_nan().any()
+    # The mean over a shift alone is not compared with one over a shift and a scale.
+    assert other.filter(**here, variant="shift 0.1")["p"].is_not_nan().all()
+    assert other.filter(**here, variant="all")["p"].is_nan().all()
+
+
+def test_arms_with_ladders_of_their_own_keep_their_draws():
+    rows = [row | {"cell": RADIOMICS} for row in study((CHEST,), variants=("original", "s1"))]
+    truth = pl.concat([labels(TRUTH), labels(TRUTH, "radiomics")])
+
+    found = framed(*study((IMAGENET,)), *rows, truth=truth, variants=LADDER).stability.filter(kind="shift", center="a")
+
+    assert dict(found.select("arm", "draws").rows()) == {"classification": 2, "radiomics": 1}
 
 
 def test_no_external_row_before_the_external_centers_are_opened():
