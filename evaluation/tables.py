@@ -59,12 +59,14 @@ SALIENCY: dict[str, pl.DataType] = {
     "y1": pl.Float64(),
     "rows": pl.Int64(),
     "columns": pl.Int64(),
+    "highest": pl.Float64(),
     "heat": pl.Binary(),
     "randomized": pl.Float64(),
 }
 """One map per region: what the network's input covers of the stored image (it may reach beyond), and evidence, 0 or
-more, on a grid over it: `heat` is rows x columns float16, little-endian, row by row. `target` says of what, such as
-"positive logit". `randomized`: rank correlation with the map of the same network with random weights, or null."""
+more, on a grid over it: `heat` is rows x columns float16, little-endian, row by row, as shares of `highest`. `target`
+says of what, such as "positive logit". `randomized`: rank correlation with the map of the same network with random
+weights, null where it was not asked for or one of the two is the same everywhere."""
 
 CONFIDENCE_FLOOR = 0.001
 """Lowest confidence of a detector's box; an image without any scores 0 and has no logit."""

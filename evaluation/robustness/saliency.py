@@ -53,12 +53,14 @@ class Summary:
     flag: str = ""
 
 
-def saliency(heat_map: ArrayLike, boxes: ArrayLike) -> Saliency:
+def saliency(heat_map: ArrayLike, boxes: ArrayLike, within: ArrayLike | None = None) -> Saliency:
     """A heat map (h, w) of numbers >= 0 against boxes (k, 4) of x0, y0, x1, y1 in its pixels, half open.
 
     Pointing game of Zhang et al. (2018), with the convention that a map which is zero everywhere hits nothing;
     energy of Wang et al. (2020), NaN for such a map. Cut pixels are above zero, so that a map is never cut to the
-    whole image. Raises ValueError for negative or NaN heat, and for boxes that hold no pixel of the map.
+    whole image. `within` (h, w): the pixels among which the maximum is looked for, all if left out or if none is true;
+    a map that was interpolated from a coarse grid only repeats its outer cells beyond their middles. Raises ValueError
+    for negative or NaN heat, and for boxes that hold no pixel of the map.
     """
     heat = _checked_map(heat_map)
     inside = _union(heat.shape, np.asarray(boxes, dtype=np.float64))
@@ -66,7 +68,7 @@ def saliency(heat_map: ArrayLike, boxes: ArrayLike) -> Saliency:
     cuts = [share * top for share in SHARES] + [float(np.partition(heat, -area, axis=None)[-area])]
     iou_15, iou_25, iou_50, iou_same_area = (_overlap((heat >= cut) & (heat > 0), inside) for cut in cuts)
     return Saliency(
-        hit=bool(top > 0 and inside[heat == top].all()),
+        hit=_hit(heat, inside, within),
         chance=area / heat.size,
         # Divided by the maximum first: the sum of a map near the largest float would overflow.
         energy=float((heat[inside] / top).sum() / (heat / top).sum()) if top else nan,
@@ -124,6 +126,15 @@ def _union(shape: tuple[int, ...], boxes: Floats) -> Bools:
     if not inside.any():
         raise ValueError(f"no pixel of the {shape[0]} x {shape[1]} map lies in the boxes {boxes.tolist()}")
     return inside
+
+
+def _hit(heat: Floats, inside: Bools, within: ArrayLike | None) -> bool:
+    searched = np.ones(heat.shape, bool) if within is None else np.asarray(within, bool)
+    if searched.shape != heat.shape:
+        raise ValueError(f"`within` must have the map's shape {heat.shape}, got {searched.shape}")
+    searched = searched if searched.any() else np.ones(heat.shape, bool)
+    highest = heat[searched].max()
+    return bool(highest > 0 and inside[searched & (heat == highest)].all())
 
 
 def _overlap(region: Bools, inside: Bools) -> float:

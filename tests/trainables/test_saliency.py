@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 
+from cohorts.laying import in_stored_pixels
 from tests.trainables.bundles.making import make_bundle
 from tests.trainables.classification_jobs import Store
 from trainables.bundles.reading import BOXES
@@ -13,7 +14,6 @@ from trainables.classification.model import ModelCard, read_model
 from trainables.classification.saliency import (
     NoMapError,
     evidence,
-    in_stored_pixels,
     last_spatial_layer,
     mean_maps,
 )
@@ -101,19 +101,6 @@ def test_the_map_of_a_crop_is_laid_where_the_crop_was_and_nowhere_else(margin):
     assert not laid[outside].any()
 
 
-def test_a_cell_of_a_map_lies_on_the_pixels_that_it_was_made_of():
-    # Squares may reach beyond the film: this one from x 10 to 50 and y -5 to 35; a cell is 10 pixels wide.
-    cells = np.zeros((4, 4), np.float32)
-    cells[1, 2] = 1.0
-
-    laid = in_stored_pixels(cells, np.array([10.0, -5.0, 50.0, 35.0]), 60, 80)
-
-    assert inside(peak(laid), (34, 9, 36, 11))  # the cell spans x 30..40 and y 5..15
-    assert laid[10, 35] > 0.85
-    assert laid[10, 25] == pytest.approx(0.05, abs=0.01)
-    assert not laid[40:].any()
-
-
 def test_the_highest_evidence_counts_where_regions_overlap():
     pixels = film((10, 54, 18, 62), (0, 0, 4, 4))
     both = data(pixels, (8, 40, 40, 64))
@@ -150,6 +137,14 @@ def test_the_last_layer_with_places_is_found_in_any_convolutional_network(backbo
 
     assert shapes == [features.shape]
     assert tuple(features.shape[-2:]) == (5, 5)
+
+
+def test_where_the_last_stage_is_too_coarse_the_last_fine_one_is_taken():
+    model = timm.create_model("test_resnet", num_classes=1, in_chans=1).eval()
+
+    # At 64 pixels the last stage has 2 x 2 places, whose middles all lie in the middle of an image.
+    assert model.forward_features(torch.zeros(1, 1, 64, 64)).shape[-1] == 2
+    assert last_spatial_layer(model, torch.zeros(1, 1, 64, 64)) is model.layer3
 
 
 def test_where_the_last_layer_has_one_place_the_one_before_is_taken():

@@ -33,3 +33,9 @@ class ClassificationTask:
         from trainables.classification.prediction import predict
 
         predict(job, data, run)
+
+    def explain(self, job: Job, data: JobData, run: Run) -> None:
+        """Map what each score rests on; see explaining.py."""
+        from trainables.classification.explaining import explain
+
+        explain(job, data, run)

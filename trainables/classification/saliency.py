@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import torch
 from captum.attr import LayerGradCam
 
-from cohorts.regions import Floats, crop, invert, region_table, squares_of, transform
+from cohorts.laying import Map, laid
+from cohorts.regions import region_table, squares_of
 from trainables.classification.examples import Examples
 from trainables.classification.model import ModelCard, read_model
 
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
 
     from trainables.data import JobData
 
-Map = npt.NDArray[np.float32]
-"""Evidence per pixel, 0 or more, on no scale that two models share."""
-
 POSITIVE = 0
 """Index of the one logit that a classifier of a study has."""
+LEAST_PLACES = 4
+"""Rows and columns that a map should have."""
 AT_ONCE = 16
 """Inputs whose activations and gradients are kept together."""
 
@@ -45,8 +43,8 @@ class Evidence:
     def on(self, image: str, height: int, width: int) -> Map:
         """The map over one stored image (height, width): 0 outside its regions, the highest where several overlap."""
         rows = np.flatnonzero((self.regions["image"] == image).to_numpy())
-        laid = [in_stored_pixels(self.maps[row], squares_of(self.regions)[row], height, width) for row in rows]
-        return np.asarray(np.max([np.zeros((height, width), np.float32), *laid], axis=0), np.float32)
+        squares = squares_of(self.regions)
+        return laid([(self.maps[row], squares[row]) for row in rows], height, width)
 
 
 def mean_maps(folders: Sequence[Path], data: JobData, device: str) -> Mapping[str, Map]:
@@ -77,16 +75,18 @@ def evidence(model: torch.nn.Module, card: ModelCard, data: JobData, device: str
 
 
 def last_spatial_layer(model: torch.nn.Module, example: torch.Tensor) -> torch.nn.Module:
-    """The module that ends last of those whose output (1, channels, rows, columns) has more than one place.
+    """The module that ends last of those whose output (1, channels, rows, columns) has LEAST_PLACES on each side.
 
-    Found by a forward pass over the features, so it works for any convolutional network of timm. Raises NoMapError
-    where features are tokens or have channels last, as in transformers.
+    Small inputs leave fewer in the last stage, which cannot tell the middle of an image from its margin; then it is
+    the last stage that has so many, and if none has, whatever has more than one place. Found by a forward pass over
+    the features, so it works for any convolutional network of timm. Raises NoMapError where features are tokens or
+    have channels last, as in transformers.
     """
-    ended: list[torch.nn.Module] = []
+    ended: list[tuple[torch.nn.Module, int, int]] = []
 
     def note(module: torch.nn.Module, _: object, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[-2] * output.shape[-1] > 1:
-            ended.append(module)
+        if isinstance(output, torch.Tensor) and output.ndim == 4:
+            ended.append((module, min(output.shape[-2:]), output.shape[-2] * output.shape[-1]))
 
     hooks = [module.register_forward_hook(note) for module in model.modules() if module is not model]
     try:
@@ -100,26 +100,21 @@ def last_spatial_layer(model: torch.nn.Module, example: torch.Tensor) -> torch.n
             f"the features of {type(model).__name__} are tokens or have channels last, as in transformers, and not one "
             "map per channel, so there is no Grad-CAM"
         )
-    if not ended:
+    several = [(module, side) for module, side, places in ended if places > 1]
+    if not several:
         raise NoMapError(f"at this input size no layer of {type(model).__name__} has more than one place")
-    return ended[-1]
+    fine = [module for module, side in several if side >= LEAST_PLACES]
+    if not fine or fine[-1] is ended[-1][0]:
+        return several[-1][0]
+    stages = _stages(model)
+    return next((module for module in reversed(fine) if module in stages), fine[-1])
 
 
-def in_stored_pixels(evidence_map: Map, square: Floats, height: int, width: int) -> Map:
-    """A map over a region's square (x0, y0, x1, y1), laid on the stored image (height, width) by the crop's inverse.
-
-    Bilinear between the centers of the map's cells; what the network did not see is 0.
-    """
-    y, x = np.mgrid[0:height, 0:width] + 0.5
-    points = np.stack([x.ravel(), y.ravel()], axis=-1)
-    network = transform(invert(crop(square)), points).reshape(height, width, 2)
-    rows, columns = evidence_map.shape
-    # Network coordinates run over the outer edges; OpenCV counts from the center of the first cell.
-    at_x = ((network[..., 0] + 1) / 2 * columns - 0.5).astype(np.float32)
-    at_y = ((network[..., 1] + 1) / 2 * rows - 0.5).astype(np.float32)
-    laid = cv2.remap(np.ascontiguousarray(evidence_map), at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    seen = (np.abs(network) <= 1).all(axis=-1)
-    return np.asarray(np.where(seen, laid, 0.0), np.float32)
+def _stages(model: torch.nn.Module) -> set[torch.nn.Module]:
+    """What timm names as the stages of an architecture: through their outputs all of a network's evidence passes."""
+    named = [str(stage["module"]) for stage in getattr(model, "feature_info", ()) if isinstance(stage, dict)]
+    known = dict(model.named_modules())
+    return {known[name] for name in named if name in known}
 
 
 def _format(model: torch.nn.Module) -> object:

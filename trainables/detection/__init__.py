@@ -43,3 +43,10 @@ class DetectionTask:
         from trainables.detection.prediction import predict
 
         predict(job, data, run)
+
+    def explain(self, job: Job, data: JobData, run: Run) -> None:
+        """Map what the most confident box of each image rests on."""
+        import_ultralytics()
+        from trainables.detection.explaining import explain
+
+        explain(job, data, run)

@@ -17,6 +17,8 @@ from trainables.detection.scores import image_score
 from trainables.detection.validation import suppress
 from trainables.task import Job, Run
 
+Items = list[dict[str, Any]]
+
 BATCH = 16
 ORIGINAL = "original"
 
@@ -62,15 +64,20 @@ def predict(job: Job, data: JobData, run: Run) -> None:
     run.set_result({"images": len(predictions), "boxes": len(detections)})
 
 
-@torch.inference_mode()
-def _detect(model: DetectionModel, image_size: int, data: JobData, device: str) -> Iterator[torch.Tensor]:
-    """Per image, in the table's order: rows of x0, y0, x1, y1 in stored pixels, confidence, class."""
+def inputs(model: DetectionModel, image_size: int, data: JobData, device: str) -> Iterator[tuple[Items, torch.Tensor]]:
+    """Images in the table's order, some at a time: Ultralytics' items, and what the network reads of them."""
     settings = get_cfg(overrides={"imgsz": image_size})
     names = {"names": dict(model.names), "channels": 3}
     dataset = FilmDataset(films(data), data.pixels, data=names, imgsz=image_size, augment=False, hyp=settings)
     for start in range(0, len(dataset), BATCH):
         items = [dataset[index] for index in range(start, min(start + BATCH, len(dataset)))]
-        batch = torch.stack([item["img"] for item in items]).to(device).float() / 255
+        yield items, torch.stack([item["img"] for item in items]).to(device).float() / 255
+
+
+@torch.inference_mode()
+def _detect(model: DetectionModel, image_size: int, data: JobData, device: str) -> Iterator[torch.Tensor]:
+    """Per image, in the table's order: rows of x0, y0, x1, y1 in stored pixels, confidence, class."""
+    for items, batch in inputs(model, image_size, data, device):
         for item, found in zip(items, suppress(model(batch)), strict=True):
             yield _in_stored_pixels(found.cpu(), item)
 

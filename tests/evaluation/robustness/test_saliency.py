@@ -53,6 +53,17 @@ def test_tied_maxima_hit_only_if_all_of_them_lie_in_a_box():
     assert saliency([[5, 0, 5]], [[0, 0, 1, 1], [2, 0, 3, 1]]).hit
 
 
+def test_the_maximum_may_be_looked_for_in_a_part_of_the_map():
+    # A map of one row of cells, drawn twice as fine: beyond the middle of the first cell its value only goes on.
+    heat, box = [[6, 6, 4, 2]], [[1, 0, 3, 1]]
+
+    assert not saliency(heat, box).hit
+    assert saliency(heat, box, [[False, True, True, False]]).hit
+    assert saliency(heat, box, [[False] * 4]) == saliency(heat, box), "where nothing is left, all counts"
+    with pytest.raises(ValueError, match="`within` must have the map's shape"):
+        saliency(heat, box, [[True]])
+
+
 def test_a_map_that_is_zero_everywhere_hits_nothing_and_has_no_energy():
     found = saliency(np.zeros((4, 4)), [[0, 0, 4, 4]])
 
