@@ -1,4 +1,4 @@
-"""The plan that stands before an external center is opened, and what changed since."""
+"""The plan that stands before an external center is opened."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import BaseModel
 
 from infra.store import create_if_absent, to_json
 from orchestrator.workspace import Workspace
 from search_spaces.grid import Cell
 from search_spaces.job import Job
 from search_spaces.recipes import Fingerprints
+from search_spaces.study import StudySpec
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,12 @@ class Lock:
     """Replicate, such as classification/resnet18-none-scratch-f0-s0 -> key, which holds its recipe and data."""
     analysis: Mapping[str, Any]
     fingerprints: Fingerprints
+    after_training: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each arm computes after training: arm -> {robustness, saliency}."""
+    external: tuple[str, ...] = ()
+    """External centers; empty in a lock of an earlier version."""
+    readers: str = ""
+    """Hash of the reader study, where one was there before the first sweep."""
     opened_at: str = ""
     opened_with: tuple[str, ...] = ()
 
@@ -40,33 +49,11 @@ class Lock:
         late = {job.cell for job in fits if job.cell not in self.cells}
         if self.opened_at:
             late |= {job.cell for job in fits if job.cell not in self.opened_with}
-        return {cell for cell in late | self._changed(fits) if cell is not None}
+        return {cell for cell in late | self.changed(fits) if cell is not None}
 
-    def deviations(self, jobs: Iterable[Job], analysis: Mapping[str, Any], prints: Fingerprints) -> list[str]:
-        """What differs today from what was locked, as sentences."""
-        fits = [job for job in jobs if job.kind == "fit"]
-        today = dict.fromkeys(job.cell for job in fits)
-        notes = [f"Cell {cell} was added after the lock: exploratory." for cell in today if cell not in self.cells]
-        notes += [f"Cell {cell} was locked and has left the study." for cell in self.cells if cell not in today]
-        notes += [
-            f"Cell {cell}: its recipe or its data were changed after the lock: exploratory."
-            for cell in today
-            if cell in self._changed(fits)
-        ]
-        notes += [
-            f"{name}: the data differ from those at the lock."
-            for name, locked in self.fingerprints.items()
-            if name in prints and dict(prints[name]) != dict(locked)
-        ]
-        notes += [
-            f"Center or corpus {name} was added after the lock." for name in prints if name not in self.fingerprints
-        ]
-        if json.loads(to_json(analysis)) != json.loads(to_json(dict(self.analysis))):
-            notes.append("The analysis plan was changed after the lock: its results are exploratory.")
-        return notes
-
-    def _changed(self, fits: Iterable[Job]) -> set[str | None]:
-        return {job.cell for job in fits if self.fits.get(job.name, job.key) != job.key}
+    def changed(self, jobs: Iterable[Job]) -> set[str | None]:
+        """Cells of which a locked replicate has another key today: their recipe or their data were changed."""
+        return {job.cell for job in jobs if job.kind == "fit" and self.fits.get(job.name, job.key) != job.key}
 
 
 def read_lock(workspace: Workspace) -> Lock | None:
@@ -76,7 +63,7 @@ def read_lock(workspace: Workspace) -> Lock | None:
     body = json.loads(workspace.lock.read_text())
     opened = json.loads(workspace.opened.read_text()) if workspace.opened.exists() else {}
     return Lock(
-        **{**body, "cells": tuple(body["cells"])},
+        **{**body, "cells": tuple(body["cells"]), "external": tuple(body.get("external", ()))},
         opened_at=str(opened.get("opened_at", "")),
         opened_with=tuple(opened.get("cells", ())),
     )
@@ -89,18 +76,50 @@ def write_lock(workspace: Workspace, cells: Iterable[Cell], jobs: Iterable[Job],
         "fits": {job.name: job.key for job in jobs if job.kind == "fit"},
         "analysis": workspace.study.analysis.model_dump(mode="json"),
         "fingerprints": {name: dict(found) for name, found in prints.items()},
+        "after_training": after_training(workspace.study),
+        "external": list(workspace.study.cohort.external),
+        "readers": readers_hash(workspace),
     }
-    digest = hashlib.sha256(to_json(body)).hexdigest()[:16]
-    create_if_absent(workspace.lock, to_json({**body, "plan_hash": digest, "locked_at": _now()}))
+    create_if_absent(workspace.lock, to_json({**body, "plan_hash": plan_hash(body), "locked_at": _now()}))
     lock = read_lock(workspace)
     assert lock is not None
     return lock
+
+
+def plan_hash(body: Mapping[str, Any]) -> str:
+    """Of all that is locked; the lock's own hash and time are not part of it."""
+    locked = {name: value for name, value in body.items() if name not in {"plan_hash", "locked_at"}}
+    return hashlib.sha256(to_json(locked)).hexdigest()[:16]
+
+
+def is_intact(workspace: Workspace) -> bool:
+    """Whether the lock is as it was written, by its own hash; true where there is none."""
+    if not workspace.lock.exists():
+        return True
+    body = json.loads(workspace.lock.read_text())
+    return bool(body.get("plan_hash") == plan_hash(body))
+
+
+def after_training(study: StudySpec) -> dict[str, dict[str, Any]]:
+    """What each arm computes with trained models beside their scores: arm -> {robustness, saliency}."""
+    blocks = ("robustness", "saliency")
+    return {arm.name: {block: _plain(getattr(arm, block, None)) for block in blocks} for arm in study.arms}
+
+
+def readers_hash(workspace: Workspace) -> str:
+    """Of the reader study as it is kept with the runs; empty without one."""
+    kept = workspace.run_store.kept_once("readers/settings")
+    return str(kept["hash"]) if kept else ""
 
 
 def write_opened(workspace: Workspace, cells: Iterable[str]) -> None:
     """Note, once, when external predictions were first allowed and which cells there were."""
     if not workspace.opened.exists():
         create_if_absent(workspace.opened, to_json({"opened_at": _now(), "cells": list(cells)}))
+
+
+def _plain(block: BaseModel | None) -> dict[str, Any] | None:
+    return None if block is None else block.model_dump(mode="json")
 
 
 def _now() -> str:

@@ -12,11 +12,12 @@ from rich.console import Console
 from infra.cluster import Cluster, check_request, connect, disconnect
 from infra.lease import Lease
 from orchestrator.assignment import TASKS, Assigner
+from orchestrator.changes import remember_changes
 from orchestrator.forecast import Sizes, estimate
 from orchestrator.intake import known, take_in
 from orchestrator.lock import read_lock, write_lock
 from orchestrator.plan import Plan, make_plan
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from orchestrator.recording import Recorder
 from orchestrator.reporting.contradictions import contradictions, sentences
 from orchestrator.reporting.report import report
@@ -95,6 +96,7 @@ def _run(plan: Plan, cluster: Cluster, request: Request, console: Console, recor
     capacity = Capacity(cluster.cpus, cluster.gpus)
     check_capacity(study, plan.selected.values(), capacity, [Capacity(*node) for node in cluster.each])
     lock = write_lock(plan.workspace, plan.expansion.cells, plan.jobs.values(), plan.cohort.fingerprints)
+    remember_changes(plan, lock)  # before anything runs: a sweep may take days, and a change is dated when it is seen
     schedule = plan.schedule(capacity, lock)
     sizes = Sizes.of_study(study, plan.cohort.sizes)
     estimates = {key: estimate(study, job, sizes) for key, job in plan.selected.items()}

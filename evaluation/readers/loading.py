@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,13 @@ REQUIRED: dict[str, pl.DataType] = {
     "rating": pl.Float64(),
 }
 OPTIONAL: dict[str, pl.DataType] = {"patient": pl.String(), "truth": pl.Int64()}
-RATINGS = REQUIRED | OPTIONAL
-"""One rating of one case by one reader in one modality; `patient` and `truth` (1 or 0) may be absent."""
+OF_READERS: dict[str, pl.DataType] = {"experience": pl.String(), "group": pl.String()}
+"""What a reader is: years or a word such as `resident`, and any grouping; the same in all rows of a reader."""
+RATINGS = REQUIRED | OPTIONAL | OF_READERS
+"""One rating of one case by one reader in one modality.
+
+`patient`, `truth` (1 or 0), `experience` and `group` may be absent.
+"""
 
 _READING = ("reader", "case", "modality")
 
@@ -24,34 +30,45 @@ _READING = ("reader", "case", "modality")
 def load_readers(path: str | Path) -> pl.DataFrame:
     """Ratings from a comma-separated file with a header, in the order of the file, as the schema RATINGS.
 
-    Columns reader, case, modality, rating (higher meaning more likely positive), and patient and truth if there; other
-    columns are ignored, blanks around values too. Raises StudyError with file, row (the header is row 1), column and
-    value for a missing column, an empty or non-numeric value, a truth other than 0 and 1, a reading that occurs twice,
-    a case with two truths or two patients, fewer than two modalities, and a reader who has no reading in one of them.
+    Columns reader, case, modality, rating (higher meaning more likely positive), and patient, truth, experience and
+    group if there; other columns are ignored, blanks around values too. Raises StudyError with file, row (the header is
+    row 1), column and value for a missing column, an empty or non-numeric value, a truth other than 0 and 1, a reading
+    that occurs twice, a case with two truths or two patients, a reader with two experiences or groups, fewer than two
+    modalities, and a reader who has no reading in one of them.
     """
-    raw = _text(Path(path))
-    _check_columns(raw, path)
-    columns = [column for column in RATINGS if column in raw.columns]
-    table = raw.select(columns).with_row_index("row", offset=2)
-    for column in columns:
-        _refuse(table.filter(pl.col(column).is_null()), path, column, "a value; fill it in or delete the row")
+    table = _table(path, REQUIRED, OPTIONAL | OF_READERS)
+    columns = [column for column in RATINGS if column in table.columns]
     number = pl.col("rating").cast(pl.Float64, strict=False)
     _refuse(
         table.filter(~number.is_finite().fill_null(False)), path, "rating", "a number; correct it or delete the row"
     )
     if "truth" in columns:
-        known = pl.col("truth").cast(pl.Float64, strict=False).is_in([0.0, 1.0]).fill_null(False)
-        _refuse(table.filter(~known), path, "truth", "1 (positive) or 0 (negative); correct it")
-        table = table.with_columns(pl.col("truth").cast(pl.Float64))
+        table = _with_truth(table, path)
     ratings = table.with_columns(pl.col(column).cast(RATINGS[column]) for column in columns)
     check_readings(ratings, str(path))
     return ratings.drop("row")
 
 
+def load_truth(path: str | Path) -> pl.DataFrame:
+    """The truth of each case from a comma-separated file with columns case and truth (1 or 0), a case in one row.
+
+    Raises StudyError as `load_readers`.
+    """
+    table = _with_truth(_table(path, {"case": pl.String(), "truth": pl.Int64()}, {}), path)
+    twice = table.filter(pl.col("case").is_duplicated())
+    if twice.height:
+        first, second = twice.filter(pl.col("case") == twice["case"][0])["row"].to_list()[:2]
+        raise StudyError(
+            f"{path}, rows {first} and {second} both hold case {twice['case'][0]!r}; a case has one truth."
+        )
+    return table.select("case", pl.col("truth").cast(pl.Int64))
+
+
 def check_readings(ratings: pl.DataFrame, place: str) -> None:
     """What a table of readings with a column `row` must be as a whole; StudyError with the `place` otherwise."""
     _check_once(ratings, place)
-    _check_cases(ratings, place)
+    _check_one_each(ratings, place, "case", OPTIONAL)
+    _check_one_each(ratings, place, "reader", OF_READERS)
     _check_modalities(ratings, place)
 
 
@@ -66,13 +83,27 @@ def _text(path: Path) -> pl.DataFrame:
         raise StudyError(f"{path} cannot be read as a comma-separated file in UTF-8 ({reason}); check it.") from error
 
 
-def _check_columns(raw: pl.DataFrame, path: str | Path) -> None:
-    for column in REQUIRED:
+def _table(path: str | Path, required: Collection[str], optional: Collection[str]) -> pl.DataFrame:
+    """The columns that count, as text, with the number of their row in the file; no value is empty."""
+    raw = _text(Path(path))
+    for column in required:
         if column not in raw.columns:
+            may = f"may have {', '.join(optional)}, " if optional else ""
             raise StudyError(
-                f"{path} lacks column {column!r}; it needs {', '.join(REQUIRED)}, may have {', '.join(OPTIONAL)}, "
+                f"{path} lacks column {column!r}; it needs {', '.join(required)}, {may}"
                 f"and has {', '.join(raw.columns)}.{nearest(column, raw.columns)}"
             )
+    columns = [column for column in (*required, *optional) if column in raw.columns]
+    table = raw.select(columns).with_row_index("row", offset=2)
+    for column in columns:
+        _refuse(table.filter(pl.col(column).is_null()), path, column, "a value; fill it in or delete the row")
+    return table
+
+
+def _with_truth(table: pl.DataFrame, path: str | Path) -> pl.DataFrame:
+    known = pl.col("truth").cast(pl.Float64, strict=False).is_in([0.0, 1.0]).fill_null(False)
+    _refuse(table.filter(~known), path, "truth", "1 (positive) or 0 (negative); correct it")
+    return table.with_columns(pl.col("truth").cast(pl.Float64))
 
 
 def _refuse(wrong: pl.DataFrame, path: str | Path, column: str, allowed: str) -> None:
@@ -91,16 +122,17 @@ def _check_once(ratings: pl.DataFrame, place: str) -> None:
         raise StudyError(f"{place}, rows {rows} both hold {who}; a reading counts once, delete all but one.")
 
 
-def _check_cases(ratings: pl.DataFrame, place: str) -> None:
-    for column in [name for name in OPTIONAL if name in ratings.columns]:
+def _check_one_each(ratings: pl.DataFrame, place: str, whose: str, columns: Collection[str]) -> None:
+    """A case has one truth and patient, a reader one experience and group."""
+    for column in [name for name in columns if name in ratings.columns]:
         values = pl.col(column).unique(maintain_order=True)
-        torn = ratings.group_by("case", maintain_order=True).agg(values, "row").filter(pl.col(column).list.len() > 1)
+        torn = ratings.group_by(whose, maintain_order=True).agg(values, "row").filter(pl.col(column).list.len() > 1)
         if torn.height:
             first = torn.row(0, named=True)
             found = " and ".join(repr(value) for value in first[column])
             row = first["row"][0]
             raise StudyError(
-                f"{place}, row {row}: case {first['case']!r} has {column} {found}; a case has one, correct it."
+                f"{place}, row {row}: {whose} {first[whose]!r} has {column} {found}; a {whose} has one, correct it."
             )
 
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from evaluation.decisions.thresholds import operating_point
 from evaluation.discrimination.areas import CLUSTERED, DELONG, Area, Difference, area, difference
 from evaluation.discrimination.delong import Placements
+from evaluation.multiplicity import holm
 from evaluation.readers import tables
 from evaluation.readers.covariance import area_covariance
+from evaluation.readers.groups import about_readers, group_changes
 from evaluation.readers.kappas import agreement_of
 from evaluation.readers.obuchowski_rockette import Analysis, ObuchowskiRockette, obuchowski_rockette
 from evaluation.readers.panel import Panel, panel_of
@@ -34,8 +37,10 @@ class ReaderStudy:
     reference: str
     n_positive: int
     n_negative: int
+    about: pl.DataFrame
     areas: pl.DataFrame
     changes: pl.DataFrame
+    groups: pl.DataFrame
     operating_points: pl.DataFrame
     overall: pl.DataFrame
     differences: pl.DataFrame
@@ -64,7 +69,10 @@ def reader_study(
         [panel.placements(at, reader) for reader in range(len(panel.readers))] for at in range(len(panel.modalities))
     ]
     flat = [one for row in placed for one in row]
-    analyses = obuchowski_rockette([[one.auc for one in row] for row in placed], area_covariance(flat, panel.clusters))
+    estimates = np.array([[one.auc for one in row] for row in placed])
+    covariance = area_covariance(flat, panel.clusters)
+    analyses = obuchowski_rockette(estimates, covariance)
+    about = about_readers(ratings, panel.readers)
     samples = (analyses.random_readers_and_cases, analyses.fixed_readers, analyses.fixed_cases)
     return ReaderStudy(
         readers=panel.readers,
@@ -72,8 +80,13 @@ def reader_study(
         reference=panel.modalities[-1],
         n_positive=panel.n_positive,
         n_negative=panel.n_negative,
+        about=about,
         areas=_areas(panel, placed),
         changes=_changes(panel, placed),
+        groups=frame(
+            [row | _how(panel, row) for row in group_changes(about, panel.modalities, estimates, covariance)],
+            tables.GROUPS,
+        ),
         operating_points=_operating_points(panel, threshold),
         overall=frame([_of(panel, one) | one.overall._asdict() for one in samples], tables.OVERALL),
         differences=frame([row for one in samples for row in _differences(panel, one)], tables.DIFFERENCES),
@@ -100,7 +113,16 @@ def _changes(panel: Panel, placed: list[list[Placements]]) -> pl.DataFrame:
             who = {"reader": reader, "modality": modality, "reference": panel.modalities[-1]}
             areas = {"auc": one.auc, "reference_auc": before.auc}
             rows.append(who | areas | _flagged(panel, difference(one, before, panel.clusters)))
-    return frame(rows, tables.CHANGES)
+    return frame(_adjusted(rows), tables.CHANGES)
+
+
+def _adjusted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With Holm's p over the readers of each modality."""
+    for modality in dict.fromkeys(row["modality"] for row in rows):
+        family = [row for row in rows if row["modality"] == modality]
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            row["p_adjusted"] = float(p)
+    return rows
 
 
 def _flagged(panel: Panel, result: Area | Difference) -> dict[str, Any]:
@@ -121,10 +143,14 @@ def _operating_points(panel: Panel, threshold: float | None) -> pl.DataFrame:
 
 
 def _of(panel: Panel, one: Analysis) -> dict[str, Any]:
+    return {"readers": one.readers, "cases": one.cases} | _how(panel, {"method": one.method, "flag": one.flag})
+
+
+def _how(panel: Panel, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Method with its covariance; with one class every number is NaN, whatever else is wrong."""
     repeat = panel.clusters is not None and panel.clusters.repeat
-    method = f"{one.method}, {CLUSTERED if repeat else DELONG} covariance"
-    flag = one.flag if panel.n_positive and panel.n_negative else ONE_CLASS
-    return {"readers": one.readers, "cases": one.cases, "method": method, "flag": flag}
+    method = f"{row['method']}, {CLUSTERED if repeat else DELONG} covariance"
+    return {"method": method, "flag": row["flag"] if panel.n_positive and panel.n_negative else ONE_CLASS}
 
 
 def _differences(panel: Panel, one: Analysis) -> list[dict[str, Any]]:

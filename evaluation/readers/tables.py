@@ -34,9 +34,28 @@ CHANGES: Schema = {
     **_INTERVAL,
     "z": pl.Float64(),
     "p": pl.Float64(),
+    "p_adjusted": pl.Float64(),
     **_HOW,
 }
-"""Each reader's AUC in a modality minus that in the reference modality; p is not adjusted for the readers."""
+"""Each reader's AUC in a modality minus that in the reference modality; p_adjusted is Holm's over the readers."""
+
+ABOUT: Schema = {"reader": pl.String(), "experience": pl.String(), "group": pl.String()}
+"""What the ratings say of each reader; null where they say nothing."""
+
+GROUPS: Schema = {
+    "by": pl.String(),  # experience | group
+    "value": pl.String(),
+    "modality": pl.String(),
+    "reference": pl.String(),
+    "n_readers": pl.Int64(),
+    **_SAMPLE,
+    "difference": pl.Float64(),
+    **_T_INTERVAL,
+    "t": pl.Float64(),
+    "p": pl.Float64(),
+    **_HOW,
+}
+"""The change averaged over the readers of a group, one row for each value that is shared by some readers."""
 
 OPERATING_POINTS: Schema = {
     "reader": pl.String(),

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from infra.environment import code_version, commit, machine, versions
+from orchestrator.changes import change_rows
 from orchestrator.lock import Lock
 from orchestrator.plan import Plan
 from orchestrator.reporting.certificates import certificates, trainings
 from orchestrator.reporting.coefficients import coefficients, elastic_net_rows
 from orchestrator.reporting.contradictions import contradictions, finding_rows, sentences
+from orchestrator.reporting.flow import flow_rows
+from orchestrator.reporting.gallery import gallery_rows
 from orchestrator.reporting.histories import trials, tuning_rows
-from orchestrator.reporting.results import cells
+from orchestrator.reporting.locked import locked_facts
+from orchestrator.reporting.readers import kept_readers
+from orchestrator.reporting.results import cells, variants
 from orchestrator.tuning.proposals import near_bound, space_of
 from search_spaces.arms import Arm, RadiomicsArm
-from search_spaces.job import Job
+from search_spaces.job import Job, in_order
 
 if TYPE_CHECKING:
     from evaluation.comparison.comparing import Comparison
@@ -40,6 +45,7 @@ def gather(
     study = plan.workspace.study
     published = trainings(plan)
     found = contradictions(plan, published)
+    changed = change_rows(plan, lock)
     return ReportContext(
         study=study.name,
         description=study.description,
@@ -58,14 +64,14 @@ def gather(
         elastic_nets=frame("elastic_nets", elastic_net_rows(plan)),
         coefficients=coefficients(plan),
         run_times=frame("run_times", _run_times(plan)),
-        flow=frame("flow", []),
-        changes=frame("changes", []),
-        variants=frame("variants", []),
-        gallery=frame("gallery", []),
-        readers=None,
+        flow=frame("flow", flow_rows(plan)),
+        changes=frame("changes", changed),
+        variants=variants(plan),
+        gallery=frame("gallery", gallery_rows(plan, comparison)),
+        readers=kept_readers(plan.workspace),
         environment=_environment(command),
-        lock=_lock(plan, lock),
-        notes=_notes(plan, lock),
+        lock=locked_facts(lock),
+        notes=_notes(plan),
         external_open=plan.external_open,
         external_waiting=_waiting(plan, lock),
     )
@@ -152,30 +158,21 @@ def _behind(plan: Plan, key: str) -> set[str]:
 
 
 def _run_times(plan: Plan) -> Iterator[Row]:
-    for kind in ("features", "pretrain", "tune", "fit", "predict"):
-        seconds = [record["core_seconds"] for key, record in plan.finished.items() if plan.jobs[key].kind == kind]
-        if seconds:
-            yield {"kind": kind, "jobs": len(seconds), "core_seconds": sum(seconds), "median_seconds": median(seconds)}
+    seconds: dict[str, list[float]] = {job.work: [] for job in plan.jobs.values()}
+    for key, record in plan.finished.items():
+        seconds[plan.jobs[key].work].append(record["core_seconds"])
+    for work in sorted(seconds, key=in_order):
+        if found := seconds[work]:
+            yield {"kind": work, "jobs": len(found), "core_seconds": sum(found), "median_seconds": median(found)}
 
 
 def _environment(command: str) -> dict[str, str]:
     return {"command": command, "machine": machine(), "commit": commit(), "code": code_version(), **versions()}
 
 
-def _lock(plan: Plan, lock: Lock | None) -> dict[str, str]:
-    if lock is None:
-        return {}
-    opened = lock.opened_at or "not yet"
-    return {"locked at": lock.locked_at, "plan hash": lock.plan_hash, "external centers opened at": opened}
-
-
-def _notes(plan: Plan, lock: Lock | None) -> list[str]:
+def _notes(plan: Plan) -> list[str]:
     study = plan.workspace.study
-    notes = [note for arm in study.arms for name in study.cohort.development if (note := _left_out(plan, arm, name))]
-    if lock is None:
-        return notes
-    analysis = study.analysis.model_dump(mode="json")
-    return [*notes, *lock.deviations(plan.jobs.values(), analysis, plan.cohort.fingerprints)]
+    return [note for arm in study.arms for name in study.cohort.development if (note := _left_out(plan, arm, name))]
 
 
 def _left_out(plan: Plan, arm: Arm, center: str) -> str:

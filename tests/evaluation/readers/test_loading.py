@@ -25,7 +25,7 @@ def write(tmp_path):
 def test_a_file_becomes_the_schema_in_the_order_of_its_rows(write):
     found = load_readers(write(*LINES))
 
-    assert dict(found.schema) == RATINGS
+    assert dict(found.schema) == {name: RATINGS[name] for name in HEADER.split(",")}
     assert found["rating"].to_list() == [2, 4.5, 3, 5]
     assert found["case"].to_list() == ["1"] * 4
 
@@ -119,3 +119,12 @@ def test_the_frame_goes_back_to_an_equal_file(write, tmp_path):
 
     assert load_readers(tmp_path / "again.csv").equals(found)
     assert isinstance(found, pl.DataFrame)
+
+
+def test_what_a_reader_is_stands_in_columns_of_its_own_and_is_one_thing(write):
+    header = "reader,case,modality,rating,experience,group"
+    lines = ("A,1,a,2,10,resident", "A,1,b,4,10,resident", "B,1,a,2,none,staff", "B,1,b,4,none,staff")
+
+    assert load_readers(write(*lines, header=header))["experience"].to_list() == ["10", "10", "none", "none"]
+    with pytest.raises(StudyError, match=r"row 2: reader 'A' has experience '10' and '11'; a reader has one"):
+        load_readers(write(lines[0], "A,1,b,4,11,resident", *lines[2:], header=header))
