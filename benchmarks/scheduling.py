@@ -21,7 +21,7 @@ from infra.cluster import connect, disconnect
 from infra.environment import QUIET, quiet_environment
 from infra.store import RunStore
 from orchestrator import launch
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from orchestrator.resources import Capacity, Shape
 from orchestrator.schedule import Schedule, State
 from search_spaces.job import Job

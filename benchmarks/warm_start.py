@@ -28,7 +28,7 @@ from orchestrator.assignment import Assigner
 from orchestrator.intake import known, take_in
 from orchestrator.lock import write_lock
 from orchestrator.plan import make_plan
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from orchestrator.resources import Capacity
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import nan
@@ -169,6 +170,12 @@ def auc_difference_bootstrap(labels: ArrayLike, first: ArrayLike, second: ArrayL
     """Difference of the AUCs of two scores of the same cases, first minus second, on common draws."""
     one, other = (AucKernel.of(*checked(labels, scores)) for scores in (first, second))
     return bootstrap(lambda counts: one.auc(counts) - other.auc(counts), resamples)
+
+
+def cores() -> int:
+    """How many threads can compute at the same time here, at most four: each holds some ten megabytes."""
+    known = getattr(os, "sched_getaffinity", None)  # Linux only: what a container or a scheduler left us
+    return min(4, len(known(0)) if known else os.cpu_count() or 1)
 
 
 def _normal_p(estimate: float, se: float) -> float:

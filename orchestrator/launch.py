@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from infra.store import RunStore
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from orchestrator.schedule import Schedule
 from orchestrator.search import Payload, StudySearcher
 from search_spaces.job import Job

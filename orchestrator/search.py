@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 
 from infra.environment import code_version
 from infra.store import RunStore
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from orchestrator.schedule import Schedule, State
 from search_spaces.job import Job
 

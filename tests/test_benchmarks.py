@@ -13,13 +13,14 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks import comparison, simulations
 from benchmarks.simulated import areas, bootstrapped, calibrated, decisions, folds, replicates, shared
+from benchmarks.simulated.large import LADDER, large
 from benchmarks.simulated.lines import COVERAGE, TYPE_ONE, Band, Effort, Line, covers, line
 from benchmarks.simulated.study import study
 from evaluation.discrimination import delong
 from evaluation.discrimination.areas import auc
 from evaluation.discrimination.single_models import two_way_bootstrap
 from evaluation.resampling import Resamples
-from evaluation.tables import PREDICTIONS, check
+from evaluation.tables import DETECTIONS, PREDICTIONS, check
 
 ROOT = Path(__file__).resolve().parent.parent
 GROSS = 4
@@ -163,6 +164,19 @@ def test_the_study_that_is_timed_has_60_cells_in_tables_as_jobs_publish_them():
 
     assert made.cells.height == made.predictions["cell"].n_unique() == 60
     assert check(made.predictions, PREDICTIONS, "predictions").height == 60 * 2 * (4 * 10 + 10)
+
+
+def test_the_report_that_is_timed_is_made_of_tables_as_jobs_publish_them():
+    made = large(images=20, folds=2)
+
+    assert made.cells.height == made.predictions["cell"].n_unique() == 60
+    assert made.labels["center"].n_unique() == 5
+    predictions = check(made.predictions, PREDICTIONS, "predictions")
+    originals = predictions.filter(variant="original")
+    assert originals.height == 60 * (2 * 4 * 20 + 2 * 4 + 16)  # each fold validates its own images only
+    assert predictions["variant"].n_unique() == 1 + len(LADDER.variants())
+    assert check(made.further.detections, DETECTIONS, "detections").height > 0
+    assert set(made.further.lesions["arm"]) == {"detection"}
 
 
 def test_the_speed_of_small_steps_is_measured_on_equal_results():

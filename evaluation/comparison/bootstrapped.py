@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -16,7 +18,7 @@ from evaluation.comparison.effects import Effect
 from evaluation.comparison.models import Replicate, Units
 from evaluation.comparison.panels import Panel
 from evaluation.discrimination.single_models import two_way_bootstrap
-from evaluation.resampling import AucKernel, Resamples, far_side
+from evaluation.resampling import AucKernel, Resamples, cores, far_side
 from search_spaces.study import Bootstrap
 
 
@@ -61,9 +63,11 @@ def _model_draws(
         for replicate, scores in panel.model_scores(cell, cases).items()
     }
     drawn: dict[tuple[str, Replicate], list[Floats]] = {name: [] for name in kernels}
-    for counts in resamples.chunks():
-        for name, kernel in kernels.items():
-            drawn[name].append(kernel.auc(counts))
+    with ThreadPoolExecutor(cores()) as pool:  # numpy lets threads compute at the same time
+        for counts in resamples.chunks():
+            aucs = pool.map(partial(AucKernel.auc, counts=counts), kernels.values())
+            for name, values in zip(kernels, aucs, strict=True):
+                drawn[name].append(values)
     found: dict[str, dict[Replicate, Floats]] = {}
     for (cell, replicate), parts in drawn.items():
         found.setdefault(cell, {})[replicate] = np.concatenate(parts)

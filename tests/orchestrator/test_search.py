@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from infra.store import RunStore
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from orchestrator.schedule import State
 from tests.orchestrator.tuning.test_halving import Batch
 

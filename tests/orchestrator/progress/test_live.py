@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from orchestrator.progress import Progress
+from orchestrator.progress.live import Progress
 from tests.orchestrator.test_schedule import job, schedule
 
 
