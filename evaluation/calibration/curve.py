@@ -68,7 +68,7 @@ def calibration_curve(
     grid = np.linspace(probabilities.min(), probabilities.max(), points)
     found = smoothed(is_positive, probabilities, smoother, grid)
     return CalibrationCurve(
-        grid, found.at_grid, _groups(is_positive, probabilities, groups), NAMES[smoother], found.flag
+        grid, found.at_grid, grouped(is_positive, probabilities, groups), NAMES[smoother], found.flag
     )
 
 
@@ -145,7 +145,7 @@ def _without_curve(probabilities: Floats, grid: Floats, flag: str) -> Smoothed:
     return Smoothed(np.full(probabilities.shape, np.nan), np.full(grid.shape, np.nan), flag)
 
 
-def _groups(is_positive: Bools, probabilities: Floats, groups: int) -> tuple[Group, ...]:
+def grouped(is_positive: Bools, probabilities: Floats, groups: int = 10) -> tuple[Group, ...]:
     """Groups between quantiles, each with its upper bound, as R's `cut` at `quantile`."""
     bounds = np.unique(np.quantile(probabilities, np.arange(1, groups) / groups))
     codes = np.unique(np.searchsorted(bounds, probabilities, side="left"), return_inverse=True)[1]

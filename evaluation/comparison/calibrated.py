@@ -87,6 +87,12 @@ def log_odds(panel: Panel, cell: str, cases: Cases) -> tuple[Floats, int]:
     return logits_of(scores, np.full(scores.size, nan), CONFIDENCE_FLOOR)
 
 
+def odds_of(risks: Floats) -> Floats:
+    """Log odds of recalibrated risks; isotonic maps reach 0 and 1, whose infinite odds are flagged."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(logit(risks), dtype=np.float64)
+
+
 def calibrations(boards: list[Panel], recalibrations: Mapping[str, Recalibrations]) -> pl.DataFrame:
     """Brier score, slope, intercept, O:E, ICI and Spiegelhalter's test (CALIBRATION), raw and recalibrated.
 
@@ -106,7 +112,7 @@ def _cell(boards: list[Panel], cell: str, maps: Recalibrations) -> Iterator[Row]
         values, at_floor = log_odds(panel, cell, cases)
         floor = _floor(panel, cell, cases, at_floor)
         for name, risks in maps.risks(panel, cell, cases).items():
-            odds = values if name == RAW else _logit(risks)
+            odds = values if name == RAW else odds_of(risks)
             # Loess does not exist where most images tie, as they do where a detector finds nothing.
             smoother = "loess" if cell in panel.logits else "lowess"
             found = calibration(cases.labels, odds, _patients(cases), smoother)
@@ -146,8 +152,3 @@ def _floor(panel: Panel, cell: str, cases: Cases, at_floor: int) -> Row:
 
 def _patients(cases: Cases) -> Any:
     return cases.patients if cases.clusters.repeat else None
-
-
-def _logit(risks: Floats) -> Floats:
-    with np.errstate(divide="ignore"):  # isotonic maps reach 0 and 1, whose infinite logits are flagged
-        return np.asarray(logit(risks), dtype=np.float64)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from evaluation.comparison.aggregation import SCORES, image_scores, replicate_scores
+from evaluation.comparison.bands import CURVE_BANDS, curve_bands
 from evaluation.comparison.benefit import DECISION_CURVES, NET_BENEFIT, decision_curves, net_benefits, recalibrations
 from evaluation.comparison.between_centers import CENTER_PROBE, HETEROGENEITY, center_probes, heterogeneity
 from evaluation.comparison.calibrated import CALIBRATION, calibrations
+from evaluation.comparison.calibration_curves import CALIBRATION_CURVES, calibration_curves
 from evaluation.comparison.calls import carried
 from evaluation.comparison.contrasts import CONTRASTS, contrasts
 from evaluation.comparison.curves import PRECISION_RECALL, ROC, precision_recall, roc
@@ -19,7 +22,10 @@ from evaluation.comparison.localization import FROC, LESIONS, LOCALIZATION, loca
 from evaluation.comparison.operating_points import OPERATING_POINTS, operating_points
 from evaluation.comparison.panels import Panel, panels
 from evaluation.comparison.performance import PERFORMANCE, performance
-from evaluation.comparison.stability import STABILITY, STABILITY_PAIRS, stability_frames
+from evaluation.comparison.pointing import SALIENCY, SALIENCY_PAIRS, Maps, decided, pointing
+from evaluation.comparison.primary import primary_pairs
+from evaluation.comparison.stability import STABILITY, stability_frames
+from evaluation.comparison.stability_pairs import STABILITY_PAIRS
 from evaluation.comparison.subgroups import NO_ATTRIBUTES, SUBGROUPS, subgroups
 from evaluation.tables import DETECTIONS, check
 from search_spaces.errors import StudyError
@@ -52,6 +58,7 @@ class Comparison:
     operating_points: pl.DataFrame
     decisions: pl.DataFrame
     calibration: pl.DataFrame
+    calibration_curves: pl.DataFrame
     decision_curves: pl.DataFrame
     net_benefit: pl.DataFrame
     heterogeneity: pl.DataFrame
@@ -59,10 +66,13 @@ class Comparison:
     subgroups: pl.DataFrame
     roc: pl.DataFrame
     precision_recall: pl.DataFrame
+    curve_bands: pl.DataFrame
     localization: pl.DataFrame
     froc: pl.DataFrame
     stability: pl.DataFrame
     stability_pairs: pl.DataFrame
+    saliency: pl.DataFrame
+    saliency_pairs: pl.DataFrame
 
 
 SCHEMAS: dict[str, dict[str, pl.DataType]] = {
@@ -73,6 +83,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "operating_points": OPERATING_POINTS,
     "decisions": DECISIONS,
     "calibration": CALIBRATION,
+    "calibration_curves": CALIBRATION_CURVES,
     "decision_curves": DECISION_CURVES,
     "net_benefit": NET_BENEFIT,
     "heterogeneity": HETEROGENEITY,
@@ -80,10 +91,13 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "subgroups": SUBGROUPS,
     "roc": ROC,
     "precision_recall": PRECISION_RECALL,
+    "curve_bands": CURVE_BANDS,
     "localization": LOCALIZATION,
     "froc": FROC,
     "stability": STABILITY,
     "stability_pairs": STABILITY_PAIRS,
+    "saliency": SALIENCY,
+    "saliency_pairs": SALIENCY_PAIRS,
 }
 
 
@@ -98,6 +112,7 @@ class Further:
     """Boxes of the positive labels, per detection arm."""
     variants: pl.DataFrame | None = None
     """Which perturbation a variant is a draw of."""
+    maps: Maps = field(default_factory=Maps)
 
 
 def compare(
@@ -112,39 +127,44 @@ def compare(
     """Join predictions with labels, aggregate the replicates of each cell, and compare the cells.
 
     `labels`: arm, center, image, label (1 or 0); images of an arm without a label are left out. `cells`: CELLS, whose
-    order is the order of every frame. Until `open_external`, no frame has
-    an external row. Raises StudyError for faulty tables and for primary comparisons that name nothing.
+    order is the order of every frame. Until `open_external`, no frame has an external row. Raises StudyError for
+    faulty tables and for primary comparisons that name nothing.
     """
     known = _checked_cells(cells)
     replicates = replicate_scores(predictions, labels, known, open_external=open_external)
-    scores = image_scores(replicates)
-    boards = list(panels(scores, replicates))
+    boards = list(panels(scores := image_scores(replicates), replicates))
     measured, found = performance(boards, replicates, known), effects(boards, plan, known)
     maps, more = recalibrations(boards, known), further or Further()
-    usable = with_reference(predictions, labels, more.lesions, known)
-    limits, seal = _limits(boards, plan), {"open_external": open_external}
-    located = localization(more.detections, usable, more.lesions, known, **seal)
-    stable = stability_frames(predictions, labels, known, more.variants, limits, **seal, adjust=plan.adjust)
-    return Comparison(
-        scores=scores,
-        performance=measured,
-        effects=found,
-        contrasts=contrasts(boards, plan, known),
-        operating_points=operating_points(boards, plan, known),
-        decisions=decisions(boards, plan, known),
-        calibration=calibrations(boards, maps),
-        decision_curves=decision_curves(boards, maps),
-        net_benefit=net_benefits(boards, plan, known, maps),
-        heterogeneity=heterogeneity(measured, found),
-        center_probe=center_probes(boards, known, plan.bootstrap.seed),
-        subgroups=subgroups(boards, plan, known, more.attributes),
-        roc=roc(boards, known),
-        precision_recall=precision_recall(boards, known),
-        localization=located.localization,
-        froc=located.froc,
-        stability=stable.stability,
-        stability_pairs=stable.pairs,
-    )
+    usable, limits = with_reference(predictions, labels, more.lesions, known), _limits(boards, plan)
+    seal = {"open_external": open_external}
+    with ThreadPoolExecutor(1) as beside:  # on a core of its own: both are of tables, and all else is of panels
+        located = beside.submit(localization, more.detections, usable, more.lesions, known, **seal)
+        stable = beside.submit(stability_frames, predictions, labels, known, plan, more.variants, limits, **seal)
+        calls, planned = decided(boards, plan.thresholds), primary_pairs(plan, known)
+        pointed = pointing(more.maps, calls, known, planned, **seal, adjust=plan.adjust)
+        return Comparison(
+            scores=scores,
+            performance=measured,
+            effects=found,
+            contrasts=contrasts(boards, plan, known),
+            operating_points=operating_points(boards, plan, known),
+            decisions=decisions(boards, plan, known),
+            calibration=calibrations(boards, maps),
+            calibration_curves=calibration_curves(boards, maps),
+            decision_curves=decision_curves(boards, maps),
+            net_benefit=net_benefits(boards, plan, known, maps),
+            heterogeneity=heterogeneity(measured, found),
+            center_probe=center_probes(boards, known, plan.bootstrap.seed),
+            subgroups=subgroups(boards, plan, known, more.attributes),
+            roc=roc(boards, known),
+            precision_recall=precision_recall(boards, known),
+            curve_bands=curve_bands(boards, plan, known),
+            saliency=pointed.saliency,
+            saliency_pairs=pointed.pairs,
+            **located.result()._asdict(),
+            stability=stable.result().stability,
+            stability_pairs=stable.result().pairs,
+        )
 
 
 def _checked_cells(cells: pl.DataFrame) -> pl.DataFrame:

@@ -22,18 +22,20 @@ def single_replicates(replicates: pl.DataFrame) -> pl.DataFrame:
     weight = pl.col("positives") * pl.col("negatives")
     stratified = (
         by_center.filter(pl.col("role") == "external", pl.col("center") != POOLED)
-        .group_by("cell", "role", "fold", "seed")
+        .group_by("cell", "role", "fold", "seed", maintain_order=True)  # sums in one order: the same bits each time
         .agg((pl.col("auc") * weight).sum() / weight.filter(pl.col("auc").is_not_null()).sum())
         .with_columns(center=pl.lit(STRATIFIED))
     )
     aucs = pl.concat([by_center.select(stratified.columns), stratified])
-    summary = aucs.group_by(_GROUP).agg(
+    summary = aucs.group_by(_GROUP, maintain_order=True).agg(
         pl.col("auc").mean().alias("single_mean"),
         pl.col("auc").std().alias("single_sd"),
         pl.len().alias("replicates"),
     )
-    folds = aucs.group_by(*_GROUP, "fold").agg(pl.col("auc").mean(), pl.col("auc").var().alias("within"))
-    spread = folds.group_by(_GROUP).agg(
+    folds = aucs.group_by(*_GROUP, "fold", maintain_order=True).agg(
+        pl.col("auc").mean(), pl.col("auc").var().alias("within")
+    )
+    spread = folds.group_by(_GROUP, maintain_order=True).agg(
         pl.col("auc").std().alias("single_sd_folds"), pl.col("within").mean().sqrt().alias("single_sd_seeds")
     )
     return summary.join(spread, on=_GROUP).join(_even(both), on=_GROUP)

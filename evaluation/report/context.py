@@ -153,15 +153,24 @@ RUN_TIMES: Schema = {
 FLOW: Schema = {
     "arm": pl.String(),  # null: before any arm chose among the images
     "center": pl.String(),
-    "role": pl.String(),  # development | external
-    "step": pl.String(),  # found | quarantined | ingested | other label | without box | used | reserve | fold 0 …
+    "role": pl.String(),  # development | external | pretraining
+    # found | quarantined | ingested | other label | without box | used | reserve | fold 0 … | test
+    "step": pl.String(),
+    "detail": pl.String(),  # reason of a quarantine, names of other labels
     "patients": pl.Int64(),  # null where files are counted
     "images": pl.Int64(),
+    "positive": pl.Int64(),  # images; null before an arm chose
+    "negative": pl.Int64(),
 }
 CHANGES: Schema = {
-    "when": pl.String(),
+    "when": pl.String(),  # first seen by a sweep or a report; empty if by none yet
+    "opened": pl.Boolean(),  # whether the external centers were open then
+    "kind": pl.String(),  # cell | recipe | center | analysis | robustness | saliency | readers
+    "subject": pl.String(),  # the cell, center, field of the analysis or arm
     "what": pl.String(),
+    "in_effect": pl.Boolean(),  # false: taken back since
     "exploratory": pl.String(),  # the results that it makes exploratory
+    "sections": pl.String(),  # ids of sections that must say so, joined by ", "
 }
 VARIANTS: Schema = {
     "variant": pl.String(),
@@ -175,11 +184,14 @@ GALLERY: Schema = {
     "role": pl.String(),
     "center": pl.String(),
     "image": pl.String(),
-    "rule": pl.String(),  # why this image: highest | median | lowest | false positive | false negative
+    "rule": pl.String(),  # why this image: some of tables/saliency.RULES, joined by "; "
+    "kind": pl.String(),  # plain | heated: the radiograph alone, or with the map of the cell
     "label": pl.Int64(),
     "score": pl.Float64(),
-    "threshold": pl.Float64(),
-    "picture": pl.Binary(),  # an image file for the page; not exported
+    "called": pl.Boolean(),  # positive, at the carried threshold of the first rule; null where nothing was carried
+    "boxes": pl.Int64(),  # drawn
+    "peak": pl.String(),  # where the map is highest, in words; empty for plain ones
+    "picture": pl.Binary(),  # an image file for the page, not exported; null where it may not be shown
     "media_type": pl.String(),
     "width": pl.Int64(),
     "height": pl.Int64(),

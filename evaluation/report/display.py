@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,15 @@ class Entry:
     """Letter of a footnote."""
     tone: str = ""
     """higher | lower | self | caution: the shade of a cell, whose text says the same; quiet on a heading: the row."""
+    sort: float | str | None = field(default=None, compare=False)
+    """By what a reader's sorting goes; without it, the page reads the number or the words of the text."""
+
+    @property
+    def key(self) -> str:
+        """`sort` as the page keeps it; empty for what is missing."""
+        if isinstance(self.sort, float):
+            return "" if math.isnan(self.sort) else f"{self.sort:.6g}"
+        return "" if self.sort is None else str(self.sort)
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,16 @@ class Table:
     def is_empty(self) -> bool:
         """Whether no group holds a row."""
         return not any(group.rows for group in self.groups)
+
+    @property
+    def height(self) -> int:
+        """Rows of all groups."""
+        return sum(len(group.rows) for group in self.groups)
+
+    @property
+    def can_be_sorted(self) -> bool:
+        """Whether a group has rows to put in order; groups stay as they are."""
+        return any(len(group.rows) > 1 for group in self.groups)
 
 
 @dataclass
@@ -152,6 +172,16 @@ def filled(rows: pl.DataFrame | Iterable[Facts], parts: Sequence[Part]) -> tuple
 def lines(*texts: str) -> tuple[str, ...]:
     """The quieter lines of an entry: those that say something."""
     return tuple(line for line in texts if line not in ("", MISSING))
+
+
+def lined(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame of a CSV with the number of each row's line in it, for `where`."""
+    return frame.with_row_index("line", offset=2)
+
+
+def where(csv: str, row: Facts) -> str:
+    """Where the numbers of a row stand in full."""
+    return f"line {row['line']} of {csv}"
 
 
 def has(frame: pl.DataFrame, name: str) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from evaluation.report.answer import Answer, answer
 from evaluation.report.context import ReportContext
 from evaluation.report.display import Facts, lines
-from evaluation.report.names import ADJUSTMENTS, arm_box, cell_label, places, sample
+from evaluation.report.names import ADJUSTMENTS, arm_box, cell_label, common_sample, places, sample
 from evaluation.report.numbers import (
     MISSING,
     count,
@@ -21,7 +22,7 @@ from evaluation.report.numbers import (
     signed,
     signed_interval,
 )
-from evaluation.report.tables.effects import names, uncertainty
+from evaluation.report.tables.effects import averaged, names, uncertainty
 
 MOST_CONTRASTS = 6
 """Primary contrasts told on the first screen; the rest are in their table."""
@@ -42,6 +43,10 @@ class Summary:
     """What makes results below untrustworthy: certificates that contradict each other."""
     sealed: str
     """Why external results are not shown; empty once they are."""
+    answer: Answer | None
+    """What pretraining and init are worth; None as long as nothing can be compared."""
+    primary_at: str
+    """Place and class counts of the primary contrasts."""
     primary: tuple[tuple[str, str], ...]
     """Who against whom, and the numbers."""
     untold: int
@@ -52,12 +57,14 @@ class Summary:
 
 def summarize(context: ReportContext) -> Summary:
     """The summary of a study at this moment."""
-    primary = _primary(context)
+    primary_at, primary = _primary(context)
     return Summary(
         facts=_facts(context),
         setting=_setting(context),
         alarms=_alarms(context),
         sealed=_sealed(context),
+        answer=answer(context),
+        primary_at=primary_at,
         primary=tuple(primary[:MOST_CONTRASTS]),
         untold=max(0, len(primary) - MOST_CONTRASTS),
         best=tuple(sentence for arm in context.arms for sentence in _best(context, arm)),
@@ -116,35 +123,29 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _primary(context: ReportContext) -> list[tuple[str, str]]:
+def _primary(context: ReportContext) -> tuple[str, list[tuple[str, str]]]:
     frame = context.seen.effects.filter(pl.col("family") == "primary")
     found = places(context, frame)
-    return (
-        [_contrast(context, row, found[0].name) for row in found[0].rows(frame).iter_rows(named=True)] if found else []
-    )
+    if not found:
+        return "", []
+    rows = found[0].rows(frame).to_dicts()
+    covered = {uncertainty(row) for row in rows}
+    shared = covered.pop() if len(covered) == 1 else ""
+    at = lines(found[0].name, common_sample(found[0].rows(frame), "n differs by contrast"), shared)
+    return ", ".join(at), [_contrast(context, row, "" if shared else uncertainty(row)) for row in rows]
 
 
-def _contrast(context: ReportContext, row: Facts, place: str) -> tuple[str, str]:
-    who = " against ".join(names(context, row)) + _averaged(row)
-    where = f"{place}, {sample(row['n_positive'], row['n_negative'])}"
+def _contrast(context: ReportContext, row: Facts, covers: str) -> tuple[str, str]:
+    about = ", ".join(lines(row["arm"] if row["effect"] != "pair" else "", averaged(row)))
+    who = " against ".join(names(context, row)) + (f" ({about})" if about else "")
     if is_missing(row["difference"]):
         return who, f"No estimate: {row['flag'] or 'no reason recorded'}."
-    numbers = f"Mean AUC of single models {fraction(row['auc_first'])} against {fraction(row['auc_second'])}"
+    numbers = f"Mean AUC {fraction(row['auc_first'])} against {fraction(row['auc_second'])}"
     bounds = signed_interval(row["low"], row["high"])
-    interval = "no 95% interval" if bounds == MISSING else f"95% interval {bounds} {uncertainty(row)}"
+    interval = "no 95% interval" if bounds == MISSING else " ".join(lines("95% interval", bounds, covers))
     adjusted = ADJUSTMENTS.get(row["adjustment"], row["adjustment"])
     spread = f"{interval}; {adjusted}-adjusted {p_equation(row['p_adjusted'])}"
-    return who, f"{numbers}, difference {signed(row['difference'])} ({spread}). {where}."
-
-
-def _averaged(row: Facts) -> str:
-    """Over what a named effect is averaged, and which backbones could not take part."""
-    if row["effect"] == "pair":
-        return ""
-    backbones = row["backbones"].split(", ") if row["backbones"] else []
-    over = f"{backbones[0]} only" if len(backbones) == 1 else f"mean over {len(backbones)} backbones"
-    without = row["without"] and f"without {row['without']}"
-    return f" ({', '.join(lines(row['arm'], over if backbones else '', without))})"
+    return who, f"{numbers}, difference {signed(row['difference'])} ({spread})."
 
 
 def _best(context: ReportContext, arm: str) -> list[str]:
@@ -164,6 +165,7 @@ def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
     cells = context.cells
     incomplete = cells.filter(pl.col("replicates_finished") < pl.col("replicates_planned")).height
     exploratory = cells.filter(pl.col("exploratory")).height
+    changed = context.changes.filter(pl.col("in_effect")).height
     near = context.tuning.filter(pl.col("near_bound") != "").height
     aside = int(context.quarantine["count"].sum())
     stops = context.leakage.filter(pl.col("severity") == "stops").height
@@ -176,7 +178,8 @@ def _attention(context: ReportContext) -> tuple[tuple[str, str], ...]:
         *((number, _flagged(number, flag), "contrasts-primary") for flag, number in Counter(flagged).items()),
         (incomplete, f"{plural(incomplete, 'cell')} incomplete", "budgets"),
         (near, f"{plural(near, 'cell')} chose a hyperparameter near a bound of its range", "tuning-choices"),
-        (exploratory, f"{plural(exploratory, 'cell')} exploratory: added after the lock", "budgets"),
+        (changed, f"{plural(changed, 'change')} of the plan after the lock", "changes"),
+        (exploratory, f"{plural(exploratory, 'cell')} exploratory: not as locked", "budgets"),
         (context.failures.height, f"{plural(context.failures.height, 'job')} failed", "failures"),
         (stops, f"{plural(stops, 'finding')} of duplicates that stop the study", "leakage"),
         (warns, f"{plural(warns, 'warning')} about duplicates", "leakage"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import fields
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ def write_report(context: ReportContext, folder: Path) -> Path:
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     files = {name: _write(frame, tables, name) for name, frame in exported(context).items()}
+    _remove_others(tables, files.values())
     page = folder / "report.html"
     _replace(page, render(context, files).encode())
     return page
@@ -41,6 +43,7 @@ def exported(context: ReportContext) -> dict[str, pl.DataFrame]:
     compared = (one.name for one in fields(context.seen) if one.name != "scores")
     return {
         "cohort": context.cohort,
+        "flow": context.flow,
         "quarantine": context.quarantine,
         "leakage": context.leakage,
         "cells": context.cells,
@@ -56,17 +59,35 @@ def exported(context: ReportContext) -> dict[str, pl.DataFrame]:
         "failures": context.failures,
         "environment": pairs_frame(context.environment),
         "lock": pairs_frame(context.lock),
+        "changes": context.changes,
+        **_of_readers(context),
     }
 
 
+def _of_readers(context: ReportContext) -> dict[str, pl.DataFrame]:
+    """What each reader changed and all together; nothing without a reader study."""
+    names = ("areas", "changes", "groups", "operating_points", "overall", "differences", "means", "agreement")
+    return {} if context.readers is None else {f"readers_{name}": getattr(context.readers, name) for name in names}
+
+
+def as_file(frame: pl.DataFrame) -> tuple[str, bytes]:
+    """How a table is written: csv or parquet, and the bytes of the file."""
+    content = frame.write_csv().encode()
+    return ("csv", content) if len(content) <= LARGEST_CSV else ("parquet", _parquet(frame))
+
+
 def _write(frame: pl.DataFrame, tables: Path, name: str) -> str:
-    """The file's name; one of the other kind from an earlier report is removed."""
-    content, kind, other = frame.write_csv().encode(), "csv", "parquet"
-    if len(content) > LARGEST_CSV:
-        content, kind, other = _parquet(frame), "parquet", "csv"
+    """The file's name."""
+    kind, content = as_file(frame)
     _replace(tables / f"{name}.{kind}", content)
-    (tables / f"{name}.{other}").unlink(missing_ok=True)
     return f"{name}.{kind}"
+
+
+def _remove_others(tables: Path, written: Collection[str]) -> None:
+    """Tables of an earlier report that this one lacks, or writes as the other kind."""
+    for path in tables.glob("*.*"):
+        if path.suffix in {".csv", ".parquet"} and path.name not in written:
+            path.unlink()
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -17,7 +17,7 @@ from evaluation.comparison.curves import ROC
 from evaluation.comparison.operating_points import OPERATING_POINTS
 from evaluation.comparison.performance import PERFORMANCE
 from evaluation.report.context import SCHEMAS, ReportContext
-from tests.evaluation import report_frames, report_training
+from tests.evaluation import report_flow, report_frames, report_training
 from tests.evaluation.report_cells import (
     ARMS,
     AUCS,
@@ -217,7 +217,7 @@ def _finished() -> ReportContext:
         comparison=comparison(),
         **report_training.frames(),
         run_times=frame("run_times", ("fit", 20, 32000.5, 1580.0), ("predict", 60, 95.0, 1.4)),
-        flow=frame("flow"),
+        flow=frame("flow", *report_flow.rows()),
         changes=frame("changes"),
         variants=frame("variants"),
         gallery=frame("gallery"),

@@ -17,12 +17,13 @@ CASES_ONLY = "DeLong, case uncertainty only"
 BLANK: dict[pl.DataType, Any] = {pl.Float64(): nan, pl.Int64(): 0, pl.String(): "", pl.Boolean(): False}
 WHERE = [(role, center) for role, center, *_ in PLACES if center != "stratified"]
 PAIRS = ((BEST, SECOND), (BEST, INCEPTION))
+CURVES = ("roc", "precision-recall")
 
 
 def frames() -> dict[str, pl.DataFrame]:
     """The frames by the name of their field."""
     makers = (effects, decisions, calibration, decision_curves, net_benefit, heterogeneity, center_probe, subgroups)
-    more = (precision_recall, localization, froc, stability, stability_pairs)
+    more = (curve_bands, calibration_curves, precision_recall, localization, froc, stability, stability_pairs)
     return {make.__name__: built(make.__name__, make()) for make in (*makers, *more)}
 
 
@@ -173,6 +174,24 @@ def precision_recall() -> Iterable[Row]:
         yield row | {"recall": 0.5, "precision": 0.8}
 
 
+def curve_bands() -> Iterable[Row]:
+    for cell, role, kind, at in product((BEST, SECOND), ("external", "reserve"), CURVES, (0.5, 1.0)):
+        row: Row = {"arm": ARMS[cell], "cell": cell, "role": role, "center": "all", "curve": kind, "at": at}
+        yield row | {"value": 0.8, "low": 0.7, "high": 0.9, "n_positive": 60, "n_negative": 90, "method": "percentile"}
+
+
+def calibration_curves() -> Iterable[Row]:
+    for cell, role in product(AUCS, ("external", "reserve")):
+        row: Row = {"arm": ARMS[cell], "cell": cell, "role": role, "center": "all", "recalibration": "none"}
+        for at in (0.2, 0.6):
+            yield row | {"part": "curve", "predicted": at, "observed": at + 0.1, "low": at, "high": at + 0.2, "n": 150}
+            yield row | {"part": "histogram", "predicted": at, "n": 75, "n_positive": 30}
+        group = {"predicted": 0.4, "observed": 0.5, "low": 0.3, "high": 0.7, "n": 14, "n_positive": 7}
+        yield row | group | {"part": "group"}
+        if role == "external":
+            yield row | {"part": "curve", "recalibration": "Platt", "predicted": 0.3, "observed": 0.3, "low": nan}
+
+
 def localization() -> Iterable[Row]:
     for (role, center), cell in product(WHERE, (CHEST, DETECTOR)):
         row: Row = {"arm": "detection", "cell": cell, "role": role, "center": center, "images": 150}
@@ -188,17 +207,25 @@ def froc() -> Iterable[Row]:
 
 
 def stability() -> Iterable[Row]:
-    for (role, center), cell, kind in product(WHERE, (BEST, SECOND), ("noise", "rotation")):
+    for (role, center), cell, kind in product(WHERE, (BEST, SECOND), ("noise", "shift")):
         row: Row = {"arm": "classification", "cell": cell, "role": role, "center": center, "kind": kind}
         row |= {"variant": f"{kind} 0.1", "magnitude": 0.1, "draws": 3, "n_positive": 60, "n_negative": 90}
+        row |= {"images": 150, "images_scored": 900}
         row |= {"auc": 0.72, "auc_original": 0.738, "difference": -0.018, "low": -0.03, "high": -0.006, "p": 0.004}
         row |= {"mean_change": 0.04, "flips": 0.07, "decision_flips": 0.05, "decision_flips_positive": 0.03}
         yield row | {"decision_flips_negative": 0.06, "icc": 0.93, "icc_agreement": 0.92, "method": "DeLong; ICC(3,1)"}
 
 
 def stability_pairs() -> Iterable[Row]:
-    for (role, center), kind, pair in product(WHERE, ("noise 0.1", "all"), (PAIRS[0], (SECOND, SCRATCH))):
+    for (role, center), kind in product(WHERE, ("noise 0.1", "shift 0.1", "all")):
         row: Row = {"arm": "classification", "role": role, "center": center, "variant": kind, "kind": kind}
-        row |= {"first": pair[0], "second": pair[1], "patients": 150, "mean_change_first": 0.04}
+        row |= {"images": 150, "patients": 140, "mean_change_first": 0.04}
+        row |= {"relative_first": 0.31, "relative_second": 0.26, "relative_difference": 0.05, "relative_p": 0.02}
         row |= {"mean_change_second": 0.05, "difference": -0.01, "low": -0.02, "high": 0.0, "p": 0.04}
-        yield row | {"p_adjusted": 0.08, "adjustment": "holm", "method": "paired t"}
+        row |= {"p_adjusted": 0.08, "adjustment": "holm", "method": "Wilcoxon signed-rank, exact"}
+        source = {"first": "radimagenet", "second": "imagenet", "backbones": "resnet50, inception_v3"}
+        yield row | source | {"family": "planned effects", "effect": "source"}
+        payoff = {"first": "imagenet-transfer", "second": "scratch", "backbones": "resnet50", "without": "inception_v3"}
+        yield row | payoff | {"family": "payoff", "effect": "payoff"}
+        yield row | {"first": PAIRS[0][0], "second": PAIRS[0][1], "family": "planned pairs", "effect": "pair"}
+        yield row | {"first": SECOND, "second": SCRATCH, "family": "all pairs", "effect": "pair"}

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from evaluation.report.display import Entry, Table
 
-PLOTLY = re.compile(r"<script>/\*\*\n\* plotly.js v.*?</script>", re.S)
+PLOTLY = re.compile(r"<script[^>]*>/\*\*\n\* plotly.js v.*?</script>", re.S)
 
 
 class Page(HTMLParser):

@@ -51,11 +51,11 @@ def test_the_report_asks_nothing_of_the_network(html: str, page: Page) -> None:
     assert "default-src 'none'" in " ".join(page.attributes("content"))
 
 
-def test_plotly_is_inlined_once_and_a_small_report_adds_half_a_megabyte_to_it(tmp_path: Path) -> None:
+def test_plotly_is_inlined_once_and_a_small_report_adds_less_than_a_megabyte_to_it(tmp_path: Path) -> None:
     path = write_report(example(), tmp_path)
 
     assert path.read_text(encoding="utf-8").count("* plotly.js v") == 1
-    assert path.stat().st_size <= 5_300_000
+    assert path.stat().st_size <= 5_800_000
 
 
 def test_a_report_without_curves_does_not_carry_plotly(tmp_path: Path) -> None:
@@ -118,10 +118,12 @@ def test_hostile_names_appear_as_text_only() -> None:
 def test_curve_names_are_escaped_for_plotly_too() -> None:
     context = example(cells=cells().with_columns(pretraining=pl.lit("<b>bold</b>")))
 
-    data = re.findall(r'<script type="application/json">(.*?)</script>', render(context), re.S)[0]
+    found = re.findall(r'<script type="application/json">(.*?)</script>', render(context), re.S)
 
-    assert json.loads(data)["data"][0]["name"].startswith("resnet50 · &lt;b&gt;bold&lt;/b&gt; · transfer")
-    assert "<" not in data
+    names = [trace.get("name") or "" for data in found for trace in json.loads(data)["data"]]
+    assert any(name.startswith("resnet50 · &lt;b&gt;bold&lt;/b&gt; · transfer") for name in names)
+    assert not any("<b>" in name for name in names)
+    assert not any("<" in data for data in found)
 
 
 def test_scores_of_patients_are_in_no_file(tmp_path: Path) -> None:
@@ -171,7 +173,12 @@ def test_a_study_of_detection_only_has_a_report() -> None:
 
     text = Page(
         render(
-            example(cells=cells().filter(only), comparison=replace(found, **kept), certificates=frame("certificates"))
+            example(
+                cells=cells().filter(only),
+                comparison=replace(found, **kept),
+                certificates=frame("certificates"),
+                flow=frame("flow"),
+            )
         )
     ).text
 

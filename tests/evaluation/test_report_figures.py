@@ -15,6 +15,8 @@ from evaluation.report.figures.forest import Axis, forest
 from tests.evaluation.report_cells import BEST
 from tests.evaluation.report_example import example, no_comparison
 
+TRANSFER = "resnet50 · radimagenet · transfer"
+
 
 def test_the_forest_shows_every_cell_at_its_pooled_external_auc() -> None:
     drawn = forest(example())
@@ -62,10 +64,19 @@ def test_one_place_is_visible_at_a_time_and_the_pooled_one_first() -> None:
     figure = roc.roc(example(), "classification")
 
     assert figure is not None
-    assert figure.choices == ("External, pooled", "External, center_b", "External, center_c", "Reserve")
+    assert figure.choices == (
+        "External, pooled",
+        *(
+            f"{TRANSFER} against {other} · imagenet · transfer (External, pooled)"
+            for other in ("resnet50", "inception_v3")
+        ),
+        "External, center_b",
+        "External, center_c",
+        "Reserve",
+    )
     traces = json.loads(figure.json)["data"]
-    assert [trace["visible"] for trace in traces] == [True] * 4 + [False] * 12
-    assert [trace["meta"] for trace in traces] == [number for number in range(4) for _ in range(4)]
+    assert [trace["visible"] for trace in traces] == [True] * 4 + [False] * (len(traces) - 4)
+    assert [trace["meta"] for trace in traces[-12:]] == [number for number in range(3, 6) for _ in range(4)]
     assert traces[0]["name"] == "resnet50 · radimagenet · transfer  0.738"
 
 

@@ -8,7 +8,8 @@ from evaluation.report.tables.calibration import calibration
 from evaluation.report.tables.decisions import decisions
 from evaluation.report.tables.localization import localization
 from evaluation.report.tables.net_benefit import net_benefit
-from evaluation.report.tables.stability import stability, stability_pairs
+from evaluation.report.tables.stability import stability
+from evaluation.report.tables.stability_tests import stability_effects, stability_pairs
 from evaluation.report.tables.subgroups import subgroups
 from tests.evaluation.report_cells import BEST
 from tests.evaluation.report_example import example, no_comparison
@@ -110,20 +111,46 @@ def test_localization_prints_the_spread_over_replicates_and_an_error_over_cases(
     assert found["wAFROC"] == Entry("0.700", ("SE 0.030",))
 
 
-def test_stability_has_a_group_per_perturbation_at_pooled_places() -> None:
+def test_stability_has_a_group_per_perturbation_at_pooled_places_and_counts_its_images() -> None:
     tables = stability(example(), "classification")
 
-    assert [table.caption.split(", n+")[0] for table in tables] == ["Stability: External, pooled", "Stability: Reserve"]
-    assert tables[0].groups[0].heading == Entry("noise 0.1", ("3 random draws",))
-    assert entries(tables[0], TRANSFER)[5] == Entry("5%", ("3%, 6%",))
+    assert [table.caption for table in tables] == [
+        "Stability: External, pooled, 150 of 900 images",
+        "Stability: Reserve, 150 of 900 images",
+    ]
+    assert [group.heading for group in tables[0].groups] == [
+        Entry("noise 0.1", ("3 random draws",)),
+        Entry("shift 0.1", ("boxes moved by 10% of their width and height, 3 random directions",)),
+    ]
+    found = dict(zip(headings(tables[0])[1:], entries(tables[0], TRANSFER), strict=True))
+    assert found["Images"] == Entry("150", ("60 / 90",))
+    assert found["Calls turned"] == Entry("5%", ("3%, 6%",))
+
+
+def test_stability_by_pretraining_comes_first_and_for_what_was_planned_under_every_perturbation() -> None:
+    table = stability_effects(example())
+
+    rows = {group.heading.details[0]: [row[0].text for row in group.rows] for group in table.groups[:3]}
+    assert rows == {
+        "mean over the perturbations": ["radimagenet", "imagenet · transfer"],
+        "noise 0.1": ["radimagenet"],
+        "shift 0.1": ["radimagenet"],
+    }
+    entry = dict(zip(headings(table), table.groups[0].rows[0], strict=True))
+    assert (entry["First"].text, entry["First"].details) == ("0.040", ("0.31",))
+    assert entry["p, in SD"] == Entry("0.020", ("points the other way",), sort=0.02)
+    source, payoff = (row[0] for row in table.groups[0].rows)
+    assert (source.details[0], source.tags) == ("against imagenet", ("planned",))
+    assert (payoff.details[-1], payoff.tags) == ("without inception_v3", ())
+    assert "the models are taken as they are" in table.explanation
 
 
 def test_of_all_pairs_the_planned_ones_are_compared_in_stability() -> None:
     table = stability_pairs(example())
 
     assert [group.heading for group in table.groups[:2]] == [
-        Entry("External, pooled", ("noise 0.1",)),
         Entry("External, pooled", ("mean over the perturbations",)),
+        Entry("External, pooled", ("noise 0.1",)),
     ]
     assert {row[0].text for group in table.groups for row in group.rows} == {TRANSFER}
 
@@ -133,7 +160,7 @@ def test_without_results_every_table_is_empty_and_says_why() -> None:
 
     whole = (
         *(effects.primary(context), centers.areas_over_centers(context), centers.differences_over_centers(context)),
-        *(centers.center_probe(context), stability_pairs(context)),
+        *(centers.center_probe(context), stability_effects(context), stability_pairs(context)),
     )
 
     assert all(table.is_empty and table.empty for table in whole)

@@ -25,7 +25,7 @@ def page() -> Page:
 def test_the_first_screen_tells_primary_contrasts_with_interval_and_adjusted_p(page: Page) -> None:
     assert "resnet50 · radimagenet · transfer against resnet50 · imagenet · transfer" in page.text
     assert (
-        "Mean AUC of single models 0.708 against 0.639, difference +0.069 "
+        "Mean AUC 0.708 against 0.639, difference +0.069 "
         "(95% interval +0.041 to +0.097 over cases and 3 replicates; Holm-adjusted p < 0.001)." in page.text
     )
 

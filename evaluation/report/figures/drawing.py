@@ -48,16 +48,16 @@ def line(number: int) -> dict[str, Any]:
     return {"color": COLORS[number % len(COLORS)], "dash": DASHES[number // len(COLORS) % len(DASHES)], "width": 1.8}
 
 
-def corners(fpr: NDArray[np.float64], tpr: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Indices of the points at which a curve turns, first and last included, thinned evenly beyond MOST_POINTS."""
+def corners(fpr: NDArray[np.float64], tpr: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np.intp]:
+    """Indices of the points at which a curve turns, first and last included, thinned evenly beyond `most`."""
     if len(fpr) < 3:
         return np.arange(len(fpr))
     rise, run = np.diff(tpr), np.diff(fpr)
     turns = ~np.isclose(rise[:-1] * run[1:], rise[1:] * run[:-1], rtol=0, atol=1e-12)
     kept = np.concatenate([[0], np.flatnonzero(turns) + 1, [len(fpr) - 1]])
-    if len(kept) <= MOST_POINTS:
+    if len(kept) <= most:
         return kept
-    return np.asarray(kept[np.unique(np.linspace(0, len(kept) - 1, MOST_POINTS).round().astype(int))])
+    return np.asarray(kept[np.unique(np.linspace(0, len(kept) - 1, most).round().astype(int))])
 
 
 def plain_layout(curves: int, across: str, up: str, legend: str) -> go.Layout:
@@ -71,7 +71,14 @@ def plain_layout(curves: int, across: str, up: str, legend: str) -> go.Layout:
         plot_bgcolor="rgba(0,0,0,0)",
         xaxis={"title": {"text": across, **small}, "zeroline": False},
         yaxis={"title": {"text": up, **small}, "zeroline": False},
-        legend={"x": 1.02, "y": 1, "yanchor": "top", "title": {"text": legend, **small}, "font": {"size": 13}},
+        legend={
+            "x": 1.02,
+            "y": 1,
+            "yanchor": "top",
+            "title": {"text": legend, **small},
+            "font": {"size": 13},
+            "tracegroupgap": 0,
+        },
         showlegend=True,
         hovermode="closest",
         font={"size": 13, "family": FONT},

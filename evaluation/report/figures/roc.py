@@ -1,56 +1,90 @@
-"""ROC curves of all cells for plotly, at every place of an arm."""
+"""ROC curves for plotly: all cells at every place of an arm, and planned pairs with bands and operating points."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.display import ordered
-from evaluation.report.figures.drawing import Figure, as_json, corners, legend_name, line, plain_layout
-from evaluation.report.names import cell_label, places
-from evaluation.report.numbers import fraction, threshold
+from evaluation.report.figures.drawing import Figure, as_json, corners, legend_name, plain_layout
+from evaluation.report.figures.points import marks, rules_legend
+from evaluation.report.figures.views import (
+    View,
+    allowed,
+    band,
+    curve,
+    faint_entry,
+    labels,
+    pooled_rows,
+    rows_of_legend,
+    styles,
+    views,
+)
+from evaluation.report.numbers import count, estimate, fraction, threshold
+
+Measured = dict[tuple[str, str, str], dict[str, Any]]
+"""Rows of `performance` by cell, role and center."""
 
 
 def roc(context: ReportContext, arm: str) -> Figure | None:
-    """All cells at every place of an arm, the most general one visible; None without a curve."""
-    frame = context.seen.roc.filter(pl.col("arm") == arm)
-    found = places(context, frame)
+    """All cells at every place of an arm, the most general one visible, and its planned pairs; None without a curve."""
+    found = views(context, arm, context.seen.roc)
     if not found:
         return None
-    aucs = {
-        (row["cell"], row["role"], row["center"]): row["auc"] for row in context.seen.performance.iter_rows(named=True)
-    }
-    cells = ordered(frame["cell"].to_list(), context.cells_of(arm))
-    figure = go.Figure(layout=_layout(len(cells)))
-    for choice, place in enumerate(found):
-        inside = place.rows(frame)
-        for number, cell in enumerate(cells):
-            curve = inside.filter(pl.col("cell") == cell)
-            name = f"{cell_label(context, cell)}  {fraction(aucs.get((cell, place.role, place.center)))}"
-            if curve.height:
-                figure.add_trace(_curve(curve, name, number).update(meta=choice, visible=choice == 0))
+    most = allowed(sum(len(view.cells) for view in found))
+    figure = go.Figure(layout=_layout(rows_of_legend(context, found)))
+    for choice, view in enumerate(found):
+        figure.add_traces([trace.update(meta=choice, visible=choice == 0) for trace in _view(context, view, most)])
     return Figure(
         arm,
         as_json(figure),
-        tuple(place.name for place in found),
-        asks="Tested on",
-        spoken=f"ROC curves of {arm}; the AUCs are in the tables under Discrimination",
+        tuple(view.name for view in found),
+        asks="Shown:",
+        spoken=f"ROC curves of {arm}; AUCs are in the tables under Discrimination, counts under Operating points",
         csv="roc",
     )
 
 
-def _curve(frame: pl.DataFrame, name: str, number: int) -> go.Scatter:
-    points = frame[corners(frame["fpr"].to_numpy(), frame["tpr"].to_numpy())]
-    return go.Scatter(
-        x=points["fpr"].round(4).to_list(),
-        y=points["tpr"].round(4).to_list(),
-        text=[threshold(value) for value in points["threshold"].to_list()],
-        name=legend_name(name),
-        mode="lines",
-        line=line(number),
-        hovertemplate="sensitivity %{y:.3f}<br>1 − specificity %{x:.3f}<br>threshold %{text}",
-    )
+def measured(context: ReportContext) -> Measured:
+    """AUCs, average precisions and class counts."""
+    rows = context.seen.performance.iter_rows(named=True)
+    return {(row["cell"], row["role"], row["center"]): row for row in rows}
+
+
+def _view(context: ReportContext, view: View, most: int) -> Iterator[go.Scatter]:
+    inside, look, named = view.place.rows(context.seen.roc), styles(context, view), labels(context, view)
+    known = measured(context)
+    if view.close:
+        yield from bands(context, view, "roc")
+    for cell, style in look.items():
+        row = known.get((cell, view.place.role, view.place.center), {})
+        whole = estimate(row.get("auc"), row.get("low"), row.get("high"))
+        name = f"{named[cell]}  {whole if view.close else fraction(row.get('auc'))}"
+        points = inside.filter(pl.col("cell") == cell)
+        points = points[corners(points["fpr"].to_numpy(), points["tpr"].to_numpy(), most)]
+        yield curve(style, legend_name(name), cell).update(
+            x=points["fpr"].round(3).to_list(),
+            y=points["tpr"].round(3).to_list(),
+            text=[threshold(value) for value in points["threshold"].to_list()],
+            hovertemplate=f"sensitivity %{{y:.3f}} of {count(row.get('n_positive'))} positive<br>1 − specificity "
+            f"%{{x:.3f}} of {count(row.get('n_negative'))} negative<br>threshold %{{text}}",
+        )
+    yield from faint_entry(look)
+    if view.close:
+        yield from marks(context, view, look, "roc")
+        yield from rules_legend(context, view)
+
+
+def bands(context: ReportContext, view: View, which: str) -> Iterator[go.Scatter]:
+    """The pointwise bands of the cells that have one."""
+    frame = pooled_rows(context, view.place, context.seen.curve_bands).filter(pl.col("curve") == which)
+    for cell, style in styles(context, view).items():
+        mine = frame.filter(pl.col("cell") == cell)
+        if mine.height:
+            yield band(mine, "at", style["color"], cell)
 
 
 def _layout(curves: int) -> go.Layout:
@@ -59,7 +93,7 @@ def _layout(curves: int) -> go.Layout:
     layout = plain_layout(curves, "1 − specificity", "Sensitivity", "Cell and AUC")
     layout.update(
         xaxis={**axis, "scaleanchor": "y", "constraintoward": "left"},
-        yaxis=axis,
+        yaxis={**axis, "constraintoward": "top"},
         shapes=[{**chance, "line": {"width": 1, "color": "#8C8C8C", "dash": "dot"}}],
     )
     return layout

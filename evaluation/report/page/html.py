@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from evaluation.report.figures.effects import effects
+from evaluation.report.figures.flow import flow
 from evaluation.report.figures.forest import forest
 from evaluation.report.names import adjustment
 from evaluation.report.page.sections import draws, made
@@ -38,6 +40,8 @@ def render(context: ReportContext, files: Mapping[str, str] | None = None) -> st
             created=context.created.strftime("%Y-%m-%d %H:%M %Z").strip(),
             summary=summarize(context),
             forest=forest(context),
+            effects_figure=effects(context),
+            flow=flow(context),
             significance=contrasts.SIGNIFICANCE,
             pairs_adjustment=adjustment(context.seen.contrasts),
             **parts,

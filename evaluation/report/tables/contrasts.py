@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.display import Column, Entry, Facts, Footnotes, Group, Row, Table, ordered
+from evaluation.report.display import Column, Entry, Facts, Footnotes, Group, Row, Table, lined, ordered, where
 from evaluation.report.names import adjustment, cell_heading, cell_label, common_sample, pair_heading, places, together
 from evaluation.report.numbers import (
     count,
@@ -26,7 +26,7 @@ SIGNIFICANCE = 0.05
 
 def aggregate_contrasts(context: ReportContext) -> Table:
     """The planned pairs again, by the AUCs of their aggregates: secondary to those of single models."""
-    frame = context.seen.contrasts.filter(pl.col("family") == "primary")
+    frame = lined(context.seen.contrasts).filter(pl.col("family") == "primary")
     notes = Footnotes()
     groups = tuple(
         Group(
@@ -62,20 +62,20 @@ def _contrast_row(context: ReportContext, row: Facts, notes: Footnotes) -> Row:
     return (
         pair_heading(context, row["first"], row["second"]),
         Entry(f"{count(row['n_positive'])} / {count(row['n_negative'])}"),
-        Entry(fraction(row["auc_first"])),
-        Entry(fraction(row["auc_second"])),
-        Entry(signed(row["difference"]), mark=notes.mark(remark), title=remark),
-        Entry(signed_interval(row["low"], row["high"])),
-        Entry(plain(row["z"], 2)),
-        Entry(p_value(row["p"])),
-        Entry(p_value(row["p_adjusted"])),
+        Entry(fraction(row["auc_first"]), sort=row["auc_first"]),
+        Entry(fraction(row["auc_second"]), sort=row["auc_second"]),
+        Entry(signed(row["difference"]), mark=notes.mark(remark), title=_said(remark, row), sort=row["difference"]),
+        Entry(signed_interval(row["low"], row["high"]), sort=row["low"]),
+        Entry(plain(row["z"], 2), sort=row["z"]),
+        Entry(p_value(row["p"]), sort=row["p"]),
+        Entry(p_value(row["p_adjusted"]), sort=row["p_adjusted"]),
         Entry(row["method"] or "–"),
     )
 
 
 def matrices(context: ReportContext) -> list[Table]:
     """All pairs at the most general place: a matrix within each arm, then one for each pair of arms."""
-    frame = context.seen.contrasts.filter(pl.col("family") == "all pairs")
+    frame = lined(context.seen.contrasts).filter(pl.col("family") == "all pairs")
     return [_matrix(context, arm, frame.filter(pl.col("arm") == arm)) for arm in ordered(frame["arm"], context.arms)]
 
 
@@ -142,13 +142,21 @@ def _pair_entry(pairs: dict[tuple[str, str], Facts], cell: str, other: str, note
 def _difference_entry(row: Facts, sign: int, notes: Footnotes) -> Entry:
     remark = "; ".join(part for part in (row["flag"], row["note"]) if part)
     if is_missing(row["difference"]):
-        return Entry("–", title=remark, mark=notes.mark(remark))
+        return Entry("–", title=_said(remark, row), mark=notes.mark(remark))
     bounds = sorted((sign * row["low"], sign * row["high"])) if not is_missing(row["low"]) else (None, None)
     difference = sign * row["difference"]
     details = (signed_interval(*bounds), p_equation(row["p_adjusted"]))
     return Entry(
-        signed(difference), details, title=remark, mark=notes.mark(remark), tone=_tone(difference, row["p_adjusted"])
+        signed(difference),
+        details,
+        title=_said(remark, row),
+        mark=notes.mark(remark),
+        tone=_tone(difference, row["p_adjusted"]),
     )
+
+
+def _said(remark: str, row: Facts) -> str:
+    return "; ".join(part for part in (remark, where("contrasts", row)) if part)
 
 
 def _tone(difference: float, p: float | None) -> str:

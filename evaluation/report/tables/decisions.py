@@ -78,7 +78,7 @@ def _tests(other: pl.DataFrame) -> Others:
     """The p values of the tests that were not planned, by what they test."""
     found: Others = {}
     for row in other.iter_rows(named=True):
-        found.setdefault(_key(row), []).append(f"{_short(row['test'])}\u00a0{p_value(row['p'])}")
+        found.setdefault(_key(row), []).append(f"{_short(row['test'])}\u00a0{_fine(row['p'])}")
     return found
 
 
@@ -123,11 +123,20 @@ def _entry(row: Facts, tests: Others, notes: Footnotes) -> Entry:
             signed_interval(row["low"], row["high"]),
             f"{fraction(row['value_first'])} against {fraction(row['value_second'])}",
             alone,
-            f"{p_equation(row['p'])}, adjusted {p_value(row['p_adjusted'])}",
+            f"{_equation(row['p'])}, adjusted {_fine(row['p_adjusted'])}",
             ", ".join(tests.get(_key(row), [])),
         ),
         mark=notes.mark(row["flag"]),
     )
+
+
+def _fine(p: float) -> str:
+    """Two digits that count where three decimals leave one: papers print 0.0077, and tests are told apart there."""
+    return f"{p:.4f}" if 0.001 <= p < 0.01 else p_value(p)
+
+
+def _equation(p: float) -> str:
+    return f"p\u00a0=\u00a0{_fine(p)}" if 0.001 <= p < 0.01 else p_equation(p)
 
 
 def _explained(planned: pl.DataFrame, other: pl.DataFrame) -> str:

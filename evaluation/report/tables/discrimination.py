@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.display import Column, Entry, Facts, Footnotes, Group, Row, Table, lines, ordered
+from evaluation.report.display import Column, Entry, Facts, Footnotes, Group, Row, Table, lined, lines, ordered, where
 from evaluation.report.names import Place, arm_box, cell_heading, common_sample, places, sample
 from evaluation.report.numbers import count, estimate, fraction, interval, is_missing
 
@@ -14,7 +14,7 @@ SPREAD = "SD: spread of single models, over folds (their means) and over seeds (
 
 def discrimination(context: ReportContext, arm: str) -> Table:
     """AUC of each cell of an arm at each place, class counts in the heading."""
-    frame = context.seen.performance.filter(pl.col("arm") == arm)
+    frame = lined(context.seen.performance).filter(pl.col("arm") == arm)
     found = places(context, frame)
     notes = Footnotes()
     cells = ordered(frame["cell"].to_list(), context.cells_of(arm))
@@ -52,11 +52,13 @@ def _auc_entry(frame: pl.DataFrame, notes: Footnotes, *, with_single: bool) -> E
         return Entry("–", title="not tested here")
     row = frame.row(0, named=True)
     facts = [row["flag"], row["method"], sample(row["n_positive"], row["n_negative"]), f"SE {fraction(row['se'])}"]
+    facts.append(where("performance", row))
     return Entry(
         estimate(row["auc"], row["low"], row["high"]),
         (*_naive(row), *(_single(row) if with_single else ())),
         title="; ".join(fact for fact in facts if fact),
         mark=notes.mark(row["flag"]),
+        sort=row["auc"],
     )
 
 
@@ -74,7 +76,7 @@ def _single(row: Facts) -> tuple[str, ...]:
 
 def single_models(context: ReportContext, arm: str) -> Table:
     """Mean AUC of a cell's single models with interval and spread, and average precision; a group per role."""
-    frame = context.seen.performance.filter(pl.col("arm") == arm)
+    frame = lined(context.seen.performance).filter(pl.col("arm") == arm)
     found = _most_general(places(context, frame))
     covered = lines(*ordered((_covers(method) for method in frame["single_method"]), ()))
     shared = len(covered) == 1
@@ -122,11 +124,13 @@ def _single_row(heading: Entry, row: Facts, *, shared: bool) -> Row:
     return (
         heading,
         Entry(f"{count(row['replicates'])}/{count(row['replicates_planned'])}"),
-        Entry(fraction(row["single_mean"])),
-        Entry(interval(row["single_low"], row["single_high"]), covered, title=row["single_method"]),
-        *(Entry(fraction(row[name])) for name in ("single_sd", "single_sd_folds", "single_sd_seeds")),
-        Entry(fraction(row["average_precision"]), lines(bounds)),
-        Entry(fraction(row["best_f1"])),
+        Entry(fraction(row["single_mean"]), title=where("performance", row), sort=row["single_mean"]),
+        Entry(
+            interval(row["single_low"], row["single_high"]), covered, title=row["single_method"], sort=row["single_low"]
+        ),
+        *(Entry(fraction(row[name]), sort=row[name]) for name in ("single_sd", "single_sd_folds", "single_sd_seeds")),
+        Entry(fraction(row["average_precision"]), lines(bounds), sort=row["average_precision"]),
+        Entry(fraction(row["best_f1"]), sort=row["best_f1"]),
     )
 
 

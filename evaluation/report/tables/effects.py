@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from evaluation.comparison.effects import KINDS as NAMED
 from evaluation.report.context import ReportContext
 from evaluation.report.display import (
     Column,
@@ -18,8 +19,10 @@ from evaluation.report.display import (
     filled,
     has,
     headings_of,
+    lined,
     lines,
     ordered,
+    where,
 )
 from evaluation.report.names import (
     Place,
@@ -61,7 +64,7 @@ INTERACTION = (
 
 def primary(context: ReportContext) -> Table:
     """The contrasts that the study was made for."""
-    frame = context.seen.effects.filter(pl.col("family") == "primary")
+    frame = lined(context.seen.effects).filter(pl.col("family") == "primary")
     notes = Footnotes()
     parts = tuple(_parts(context, frame, notes))
     groups = tuple(Group(Entry(place.name), filled(place.rows(frame), parts)) for place in places(context, frame))
@@ -80,7 +83,7 @@ def primary(context: ReportContext) -> Table:
 
 def named_effects(context: ReportContext) -> list[Table]:
     """Payoff, source and init effects at every place, and the planned pairs where they are not the primary family."""
-    frame = context.seen.effects.filter((pl.col("family") != "primary") | (pl.col("effect") != "pair"))
+    frame = lined(context.seen.effects).filter((pl.col("family") != "primary") | (pl.col("effect") != "pair"))
     return [_named(context, place, place.rows(frame)) for place in places(context, frame)]
 
 
@@ -94,7 +97,7 @@ def _named(context: ReportContext, place: Place, frame: pl.DataFrame) -> Table:
         for arm, kind in keys
     )
     return Table(
-        id=f"effects-{place.role}-{place.center}",
+        id=table_id(place),
         caption=f"Effects of pretraining and init: {place.name}{_counts(frame)}",
         label=f"Effects of pretraining and init, {place.name}",
         columns=headings_of(parts),
@@ -103,6 +106,18 @@ def _named(context: ReportContext, place: Place, frame: pl.DataFrame) -> Table:
         notes=notes.listed(),
         explanation=_explained(frame, "the contrasts of a kind, or the primary ones"),
     )
+
+
+def named_frame(context: ReportContext) -> tuple[pl.DataFrame, Place | None]:
+    """Rows of payoff, source and init effects at all places, and the most general of these; None without any."""
+    frame = context.seen.effects.filter(pl.col("effect").is_in(NAMED))
+    found = places(context, frame)
+    return frame, found[0] if found else None
+
+
+def table_id(place: Place) -> str:
+    """Where the effects of a place stand on the page."""
+    return f"effects-{place.role}-{place.center}"
 
 
 def _counts(frame: pl.DataFrame) -> str:
@@ -120,9 +135,11 @@ def _parts(context: ReportContext, frame: pl.DataFrame, notes: Footnotes) -> Ite
     yield Part.number("Difference", lambda row: _difference(context, row, notes, shared), "below: both mean AUCs")
     yield Part.number("95% interval", _interval, *("below: two-way bootstrap",) * bootstrap)
     yield Part.number(
-        "p", lambda row: Entry(p_value(row["p"]), lines(p_value(row["bootstrap_p"]))), *("bootstrap",) * bootstrap
+        "p",
+        lambda row: Entry(p_value(row["p"]), lines(p_value(row["bootstrap_p"])), sort=row["p"]),
+        *("bootstrap",) * bootstrap,
     )
-    yield Part.number(f"p, {adjustment(frame)}", lambda row: p_value(row["p_adjusted"]))
+    yield Part.number(f"p, {adjustment(frame)}", lambda row: Entry(p_value(row["p_adjusted"]), sort=row["p_adjusted"]))
     if has(frame, "non_inferior_p"):
         yield Part.number("p", lambda row: p_value(row["non_inferior_p"]), "non-inferiority", title="one-sided")
     if has(frame, "interaction_p"):
@@ -157,6 +174,15 @@ def names(context: ReportContext, row: Facts) -> tuple[str, str]:
     return " · ".join(row["first"].rsplit("-", 1)) if row["effect"] == "payoff" else row["first"], row["second"]
 
 
+def averaged(row: Facts) -> str:
+    """Over how many backbones a named effect is averaged, and which could not take part; empty for a pair of cells."""
+    if row["effect"] == "pair":
+        return ""
+    backbones = row["backbones"].split(", ") if row["backbones"] else []
+    over = f"{backbones[0]} only" if len(backbones) == 1 else f"{len(backbones)} backbones"
+    return ", ".join(lines(over if backbones else "", row["without"] and f"without {row['without']}"))
+
+
 def _difference(context: ReportContext, row: Facts, notes: Footnotes, shared: str) -> Entry:
     spread = (
         f"SE {fraction(row['se'])}, over cases alone {fraction(row['se_cases'])}; "
@@ -166,7 +192,13 @@ def _difference(context: ReportContext, row: Facts, notes: Footnotes, shared: st
     both = (
         () if is_missing(row["auc_first"]) else (f"{fraction(row['auc_first'])} against {fraction(row['auc_second'])}",)
     )
-    return Entry(signed(row["difference"]), both, title=spread, mark=notes.mark(remark))
+    return Entry(
+        signed(row["difference"]),
+        both,
+        title=f"{spread}; {where('effects', row)}",
+        mark=notes.mark(remark),
+        sort=row["difference"],
+    )
 
 
 def _note(context: ReportContext, row: Facts) -> str:
@@ -179,7 +211,12 @@ def _note(context: ReportContext, row: Facts) -> str:
 
 def _interval(row: Facts) -> Entry:
     bootstrap = signed_interval(row["bootstrap_low"], row["bootstrap_high"])
-    return Entry(signed_interval(row["low"], row["high"]), lines(uncertainty(row), bootstrap), title=row["method"])
+    return Entry(
+        signed_interval(row["low"], row["high"]),
+        lines(uncertainty(row), bootstrap),
+        title=row["method"],
+        sort=row["low"],
+    )
 
 
 def uncertainty(row: Facts) -> str:
@@ -194,14 +231,16 @@ def uncertainty(row: Facts) -> str:
 
 
 def _interaction(row: Facts) -> Entry:
-    return Entry(p_value(row["interaction_p"]), lines(row["interaction_backbone"]))
+    return Entry(p_value(row["interaction_p"]), lines(row["interaction_backbone"]), sort=row["interaction_p"])
 
 
 def _aggregate(row: Facts) -> Entry:
     if is_missing(row["aggregate_difference"]):
         return Entry(MISSING)
     bounds = signed_interval(row["aggregate_low"], row["aggregate_high"])
-    return Entry(signed(row["aggregate_difference"]), (bounds, p_equation(row["aggregate_p"])))
+    return Entry(
+        signed(row["aggregate_difference"]), (bounds, p_equation(row["aggregate_p"])), sort=row["aggregate_difference"]
+    )
 
 
 def _explained(frame: pl.DataFrame, family: str) -> str:

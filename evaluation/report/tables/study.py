@@ -14,6 +14,8 @@ from evaluation.report.numbers import MISSING, count, duration
 LONGEST_TEXT = 200
 """Characters of a free text shown in a cell; the CSV holds all of it."""
 
+FLOW_COUNTS = {"patients": "Patients", "images": "Images or files", "positive": "n+", "negative": "n−"}
+
 
 def cohort(context: ReportContext) -> Table:
     """One row per center, one column per label."""
@@ -42,6 +44,29 @@ def _label_entry(row: dict[str, Any] | None) -> Entry:
     if row is None:
         return Entry(MISSING)
     return Entry(count(row["patients"]), (f"{count(row['images'])} images, {count(row['boxes'])} boxes",))
+
+
+def flow_counts(context: ReportContext) -> Table:
+    """The numbers of the flow diagram: a row per step, a group per arm and center."""
+    fields = (
+        Field("step", "Step", lambda step: step.capitalize()),
+        Field("detail", "Which"),
+        *(Field(name, heading, count, numeric=True) for name, heading in FLOW_COUNTS.items()),
+    )
+    found = context.flow.partition_by("arm", "center", "role", as_dict=True, maintain_order=True)
+    groups = tuple(
+        Group(Entry(" · ".join(text(word) for word in (arm or "Before any arm", center, role))), rows_of(part, fields))
+        for (arm, center, role), part in found.items()
+    )
+    return Table(
+        id="flow-counts",
+        caption="The same numbers as a table",
+        label="Flow of radiographs",
+        columns=columns_of(fields),
+        groups=groups,
+        csv="flow",
+        empty="No center has been ingested.",
+    )
 
 
 def quarantine(context: ReportContext) -> Table:
@@ -99,13 +124,17 @@ def _budget_rows(context: ReportContext, arm: str) -> tuple[Row, ...]:
             Entry(f"{count(facts['replicates_finished'])}/{count(facts['replicates_planned'])}"),
             _tuning_budget(tuning.get(cell)),
             Entry(count(facts["epochs"])),
-            Entry(duration(facts["core_seconds"])),
-            Entry(duration(facts["pretrain_core_seconds"])),
+            _seconds(facts["core_seconds"]),
+            _seconds(facts["pretrain_core_seconds"]),
             Entry(text(facts["tuned"])),
         )
         for cell, facts in context.by_cell.items()
         if facts["arm"] == arm
     )
+
+
+def _seconds(value: float | None) -> Entry:
+    return Entry(duration(value), sort=value)
 
 
 def _tuning_budget(row: dict[str, Any] | None) -> Entry:
@@ -122,8 +151,8 @@ def run_times(context: ReportContext) -> Table:
     fields = (
         Field("kind", "Job"),
         Field("jobs", "Jobs", count, numeric=True),
-        Field("core_seconds", "Core time", duration, numeric=True),
-        Field("median_seconds", "Median per job", duration, numeric=True),
+        Field("core_seconds", "Core time", _seconds, numeric=True),
+        Field("median_seconds", "Median per job", _seconds, numeric=True),
     )
     return _listing("run-times", "Run times", context.run_times, fields, "No job has finished.")
 
@@ -151,11 +180,6 @@ def failures(context: ReportContext) -> Table:
 def environment(context: ReportContext) -> Table:
     """With what the study was run."""
     return _pairs("environment", "Environment", context.environment, "No environment was recorded.")
-
-
-def lock(context: ReportContext) -> Table:
-    """When the analysis was fixed and the external centers opened."""
-    return _pairs("lock", "Lock", context.lock, "The study is not locked: no sweep has been started.")
 
 
 def pairs_frame(values: dict[str, str]) -> pl.DataFrame:

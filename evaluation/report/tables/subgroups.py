@@ -7,7 +7,19 @@ from functools import partial
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.display import Column, Entry, Facts, Group, Part, Table, filled, headings_of, ordered
+from evaluation.report.display import (
+    Column,
+    Entry,
+    Facts,
+    Group,
+    Part,
+    Table,
+    filled,
+    headings_of,
+    lined,
+    ordered,
+    where,
+)
 from evaluation.report.names import arm_box, cell_heading, common_sample, sample
 from evaluation.report.numbers import MISSING, estimate, p_value
 from evaluation.report.tables.operating_points import rule_label, source_label
@@ -18,7 +30,7 @@ SUPPRESSED = "suppressed"
 
 def subgroups(context: ReportContext, arm: str) -> list[Table]:
     """One table per attribute: a row per cell, a column per group of pooled external images."""
-    frame = context.seen.subgroups.filter(pl.col("arm") == arm)
+    frame = lined(context.seen.subgroups).filter(pl.col("arm") == arm)
     parts = frame.partition_by("attribute", as_dict=True, maintain_order=True)
     return [_table(context, arm, str(name), part) for (name,), part in parts.items()]
 
@@ -30,7 +42,7 @@ def _table(context: ReportContext, arm: str, attribute: str, frame: pl.DataFrame
     parts = (
         Part(Column("Cell"), lambda row: cell_heading(context, row["cell"])),
         *(_part(group, first.filter(pl.col("group") == group)) for group in groups),
-        Part.number("Interaction", lambda row: p_value(row["interaction_p"]), "p", title="Cochran's test of the AUCs"),
+        Part.number("Interaction", _interaction, "p", title="Cochran's test of the AUCs"),
     )
     return Table(
         id=f"subgroups-{arm}-{attribute}".replace("_", "-"),
@@ -74,11 +86,17 @@ def _entry(group: str, row: Facts) -> Entry:
     found = row["groups"].get(group)
     if found is None:
         return Entry(MISSING, title="no image")
-    title = "; ".join(filter(None, [found["flag"], sample(found["n_positive"], found["n_negative"])]))
+    title = "; ".join(
+        filter(None, [found["flag"], sample(found["n_positive"], found["n_negative"]), where("subgroups", found)])
+    )
     if found["flag"].startswith(SUPPRESSED):
         return Entry(SUPPRESSED, title=title)
     rates = (f"{name} {_rate(found, name)}" for name in ("sensitivity", "specificity"))
-    return Entry(estimate(found["auc"], found["low"], found["high"]), tuple(rates), title=title)
+    return Entry(estimate(found["auc"], found["low"], found["high"]), tuple(rates), title=title, sort=found["auc"])
+
+
+def _interaction(row: Facts) -> Entry:
+    return Entry(p_value(row["interaction_p"]), sort=row["interaction_p"])
 
 
 def _rate(row: Facts, name: str) -> str:

@@ -25,7 +25,7 @@ from tests.evaluation.study_example import (
 )
 
 EXTERNAL_ONLY = {"heterogeneity", "center_probe", "subgroups"}
-NEED_MORE = {"localization", "froc", "stability", "stability_pairs"}
+NEED_MORE = {"localization", "froc", "stability", "stability_pairs", "saliency", "saliency_pairs"}
 TRUTH = {"a": [0, 1] * 10, "b": [0, 1] * 6, "c": [1, 0] * 5}
 PLAN = Analysis(primary=Primary(comparisons=(("chest", "imagenet"),)))
 
