@@ -17,7 +17,7 @@ WHERE = --cluster $(CLUSTER) $(if $(ADDRESS),--address $(ADDRESS)) $(if $(GPUS),
 HOW = $(if $(LIMIT),--limit $(LIMIT)) $(if $(RETRY),--retry $(RETRY))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup plan sweep status track report mlflow-ui test test-unit test-long lint format benchmark lock clean
+.PHONY: help setup plan sweep status track report paper mlflow-ui test test-unit test-long test-browser lint format benchmark lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,14 +40,17 @@ plan: .venv/.installed ## print cells, jobs, what is finished and the time it wi
 sweep: .venv/.installed ## run what is missing of STUDY, then write the report
 	@$(BIN)/osteogrid sweep $(STUDY) $(WHERE) $(SELECT) $(HOW)
 
-status: .venv/.installed ## who runs the study, what is done, what failed
-	@$(BIN)/osteogrid status $(STUDY)
+status: .venv/.installed ## who runs the study, what is done, what failed; WATCH=1 stays until the sweep ends
+	@$(BIN)/osteogrid status $(STUDY) $(if $(WATCH),--watch)
 
 track: .venv/.installed ## make MLflow level with the run store
 	@$(BIN)/osteogrid track $(STUDY)
 
 report: .venv/.installed ## write the report again
 	@$(BIN)/osteogrid report $(STUDY)
+
+paper: .venv/.installed ## tables, figures, methods and checklists for a manuscript; STYLE=narrow|usual|wide
+	@$(BIN)/osteogrid paper $(STUDY) $(if $(STYLE),--style $(STYLE)) $(if $(OUTPUT),--output "$(OUTPUT)")
 
 mlflow-ui: .venv/.installed ## compare the runs in a browser, on localhost
 	@$(BIN)/osteogrid ui --port $(PORT)
@@ -56,10 +59,14 @@ test: .venv/.installed ## all tests but the long ones, with the whole way on a t
 	$(BIN)/python -m pytest -q -m "not long"
 
 test-long: .venv/.installed ## the long ones: sweeps that are killed, limited, or refused by a cluster
-	$(BIN)/python -m pytest -q -m long
+	$(BIN)/python -m pytest -q -m "long and not browser"
 
 test-unit: .venv/.installed ## the quick tests only, under a minute
 	$(BIN)/python -m pytest -q -m "not slow and not long"
+
+test-browser: .venv/.installed ## the report in Chromium: clicks, keys, dark, paper, accessibility
+	@command -v "$${CHROMIUM:-chromium}" > /dev/null || { echo "no Chromium: apt-get install chromium, or name one with CHROMIUM=/path/to/chromium"; exit 2; }
+	$(BIN)/python -m pytest -q -m browser
 
 lint: .venv/.installed ## formatting, lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""The command line: plan, sweep, status, track, report, predict, bundle, ui."""
+"""The command line: plan, sweep, status, track, report, readers, paper, predict, bundle, ui."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.console import Console
 from infra.environment import quiet_environment
 from orchestrator.arguments import JOBS_FAILED, ArmName, Only, Store, StudyFile, console, planned, without_place
 from orchestrator.models.commands import bundle, predict
-from orchestrator.reporting.commands import report, track
+from orchestrator.paper.commands import paper
+from orchestrator.reporting.commands import readers, report, track
 from orchestrator.weights.commands import weights_app
 from search_spaces.errors import StudyError
 from search_spaces.study import load_study
@@ -80,14 +81,23 @@ def sweep(
 
 
 @app.command()
-def status(study: StudyFile, store: Store = Path("runs")) -> None:
+def status(
+    study: StudyFile,
+    store: Store = Path("runs"),
+    watching: Annotated[bool, typer.Option("--watch", help="stay and show the sweep until it ends")] = False,
+    interval: Annotated[float, typer.Option(min=0.2, help="with --watch: seconds between two looks")] = 2.0,
+) -> None:
     """Say who runs the study, what is done, and what failed and why."""
     from orchestrator.overview import print_status
+    from orchestrator.progress.watching import watch
 
-    print_status(planned(study, store), console)
+    if watching:
+        watch(lambda: planned(study, store), console, interval)
+    else:
+        print_status(planned(study, store), console)
 
 
-for command in (report, track, predict, bundle):
+for command in (report, readers, paper, track, predict, bundle):
     app.command()(command)
 
 
@@ -98,13 +108,15 @@ def ui(
     port: Annotated[int, typer.Option(help="port to listen on")] = 5000,
 ) -> None:
     """Open the MLflow UI on this machine."""
-    from infra.tracking import ui_command
+    from infra.tracking import pages, ui_command
 
     database = (store / "mlflow.db").resolve()
     if not database.exists():
         raise StudyError(f"{database}: there is no MLflow database yet; run `make sweep` first.")
     command = ui_command(f"sqlite:///{database}", host, port)
     console.print(f"MLflow: http://{host}:{port}", highlight=False)
+    for name, page in pages(f"sqlite:///{database}", f"http://{host}:{port}").items():
+        console.print(f"{name}: {page}", highlight=False, soft_wrap=True)
     os.execvp(command[0], command)
 
 

@@ -7,7 +7,9 @@ from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_command
 
+from orchestrator.cli import app
 from search_spaces.backbones import TIMM_MODELS
 from search_spaces.hyperparameters import SPACES
 from search_spaces.initialization import INITIALIZATIONS
@@ -84,7 +86,8 @@ def test_the_default_of_every_plain_field_stands_in_its_row(path, field):
     if field.is_required() and not path.endswith("kind"):  # kfold is the default kind, holdout is asked for by name
         assert "required" in row_of(path) or "thresholds." in path
     elif isinstance(field.default, str | float | int) and field.default != "":
-        shown = re.escape(f"{field.default:g}" if isinstance(field.default, float) else str(field.default))
+        plain = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        shown = re.escape(f"{field.default:g}" if isinstance(field.default, float) else plain)
         assert re.search(rf"(?<![\w.]){shown}(?![\w.])", row_of(path))
 
 
@@ -140,3 +143,32 @@ def test_the_names_of_timm_are_those_of_the_timm_that_is_installed():
     }
 
     assert written == published
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The words of every `osteogrid …` that a page shows, with lines that a backslash continues."""
+    code = code_in(text).replace("\\\n", " ")
+    lines = [line.strip().removeprefix("$ ").removeprefix(".venv/bin/") for line in code.splitlines()]
+    return [line.split("#")[0].split()[1:] for line in lines if re.match(r"osteogrid [a-z<]", line)]
+
+
+def parser_of(words: list[str]) -> Any:
+    """The command that the first words name, through groups such as `weights add`."""
+    found: Any = get_command(app)
+    for word in words:
+        if not hasattr(found, "commands"):
+            break
+        found = found.commands[word]
+    return found
+
+
+SHOWN = sorted({(page.name, " ".join(words)) for page in PAGES for words in commands_in(page.read_text("utf-8"))})
+
+
+@pytest.mark.parametrize(("page", "line"), SHOWN, ids=[f"{page}: {line[:60]}" for page, line in SHOWN])
+def test_every_command_that_a_page_shows_exists_with_its_options(page, line):
+    words = [word.strip(",.;") for word in line.split()]
+    command = parser_of(words)
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+
+    assert {word.split("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}

@@ -1,0 +1,1 @@
+"""The paper kit's tables, figures and checklists: made of the report's own tables and frames."""
