@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Network = Callable[[torch.Tensor], torch.Tensor]
 Batch = tuple[torch.Tensor, torch.Tensor]
 
-GAIN = 0.05
-"""By which a way must be faster than a plainer one, so that noise decides nothing."""
+GAIN = 0.25
+"""By which a way must be faster than a plainer one: another arithmetic gives other weights, and two sweeps of a study on
+one machine should not differ because something else was running."""
 ROUNDS = 3
 CPU_INPUTS = 8
 """Of a batch, in the check on a CPU, where a step's time grows with its inputs anyway."""
