@@ -13,6 +13,9 @@ from infra.runs import STUDY, Run
 
 NOTE, PARENT = "mlflow.note.content", "mlflow.parentRunId"
 
+IDENTIFYING = {"job": ("key",), "cell": ("cell",), "center": ("cell", "center")}
+"""Tags that make the identity of a run, by its level."""
+
 
 @dataclass(kw_only=True)
 class Known:
@@ -28,11 +31,14 @@ class Known:
     params: dict[str, str]
     metrics: dict[str, float]
     """Newest value of each."""
+    datasets: set[tuple[str, str]]
+    """Name and digest."""
 
     @classmethod
     def of(cls, run: Any) -> Known:
         """From the run as MLflow's client returns it."""
         info, data = run.info, run.data
+        inputs = run.inputs.dataset_inputs if run.inputs else []
         return cls(
             run_id=info.run_id,
             name=info.run_name,
@@ -43,6 +49,7 @@ class Known:
             tags=dict(data.tags),
             params=dict(data.params),
             metrics=dict(data.metrics),
+            datasets={(each.dataset.name, each.dataset.digest) for each in inputs},
         )
 
 
@@ -77,7 +84,7 @@ class Mark:
     until_ms: int = 0
     """Time of the last of them; another attempt's journal has another."""
     step: int = 0
-    """The highest step of any attempt."""
+    """Where results stand; 0, except in databases of before, where MLflow goes on to show the highest."""
     results: int = 0
     """1 once results were logged."""
 
@@ -102,7 +109,7 @@ def missing(run: Run, known: Known, parent_id: str, now_ms: int) -> Missing:
     after = Mark(
         epochs=len(run.epochs),
         until_ms=run.epochs[-1].time_ms if run.epochs else 0,
-        step=max([before.step, run.step, *(row.epoch for row in run.epochs)]),
+        step=before.step,
         results=max(before.results, int(bool(_finite(run.results)))),
     )
     note = newer_note(known.tags, run.note)
@@ -113,7 +120,7 @@ def missing(run: Run, known: Known, parent_id: str, now_ms: int) -> Missing:
     return Missing(
         points=[
             *_epoch_points(before.rest_of(run.epochs)),
-            *_result_points(run, known, before, after.step, now_ms),
+            *_result_points(run, known, before, now_ms),
         ],
         params={name: value for name, value in run.params.items() if name not in known.params},
         tags={name: value for name, value in tags.items() if known.tags.get(name, "") != value},
@@ -131,8 +138,8 @@ def identity_of(tags: dict[str, str]) -> str | None:
     level = tags.get("level")
     if level == "study":
         return STUDY
-    name = tags.get({"job": "key", "cell": "cell"}.get(level or "", ""))
-    return f"{level} {name}" if name else None
+    names = [tags.get(tag, "") for tag in IDENTIFYING.get(level or "", ())]
+    return " ".join([str(level), *names]) if names and all(names) else None
 
 
 def is_settled(run: Run, known: Known) -> bool:
@@ -150,19 +157,22 @@ def _epoch_points(rows: list[EpochRow]) -> list[Point]:
     return [Point(key, value, row.time_ms, row.epoch) for row in rows for key, value in _finite(row.metrics).items()]
 
 
-def _result_points(run: Run, known: Known, before: Mark, step: int, now_ms: int) -> list[Point]:
+def _result_points(run: Run, known: Known, before: Mark, now_ms: int) -> list[Point]:
     """The results as history: at their own time when they are new, at the present time when they change a value.
 
-    MLflow shows the value with the highest step and, within a step, the latest time. A result that is no longer
-    among the others is withdrawn with NaN, since MLflow cannot forget one; no results at all leave what is there.
+    At step 0 the page draws them as bars, at any later one as curves of a single point. MLflow shows the value with the
+    highest step and, within a step, the latest time. A result that is no longer among the others is withdrawn with
+    NaN, since MLflow cannot forget one; no results at all leave what is there.
     """
     results = _finite(run.results)
     if not results:
         return []
     logged = _finite(known.metrics) if before.results else {}
-    if not before.results or run.step > before.step:
-        points = [Point(key, value, run.ended_ms or now_ms, step) for key, value in results.items()]
-    else:
-        points = [Point(key, value, now_ms, step) for key, value in results.items() if logged.get(key) != value]
+    new = {key: value for key, value in results.items() if logged.get(key) != value}
+    at = now_ms if before.results else run.ended_ms or now_ms
     kept = results.keys() | {key for row in run.epochs for key in row.metrics}
-    return points + [Point(key, math.nan, now_ms, step) for key in logged if key not in kept]
+    withdrawn = {key: math.nan for key in logged if key not in kept}
+    return [
+        *(Point(key, value, at, before.step) for key, value in new.items()),
+        *(Point(key, value, now_ms, before.step) for key, value in withdrawn.items()),
+    ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from infra.notes import MODEL_TRAINING
 from infra.privacy import check_tags, check_text
 from infra.records import TrackingError
 from infra.tracking import connect, failures
@@ -36,6 +37,8 @@ class ModelRecord:
     digest: str
     """Of the bundle's content: an equal one is not registered again."""
     tags: dict[str, str]
+    description: str
+    """Markdown: what it is, what it may be used for, how it decides; how to load it is added here."""
     rules: Sequence[str]
     """Columns of decisions that the model returns."""
     code: Path
@@ -53,9 +56,11 @@ def register(record: ModelRecord, uri: str) -> str:
     tags = {**record.tags, "bundle": record.digest}
     check_tags(tags)
     check_text("registered model", " ".join(tags.values()))
+    check_text("description of a registered model", record.description)
     with failures(uri):
         client = connect(uri)
         found = _known(client, record) or _add(client, record, tags)
+        _describe(client, record, found)
         _point(client, record.study, found)
     return found
 
@@ -71,6 +76,28 @@ def _point(client: MlflowClient, name: str, found: str) -> None:
         client.set_registered_model_alias(name, BEST, found)
 
 
+def _describe(client: MlflowClient, record: ModelRecord, found: str) -> None:
+    """Of the model the way to load it, of the version what it is."""
+    of_model = f"The cell of study {record.study} that is best on the reserve; alias `{BEST}`.\n\n{_use(record)}"
+    if (client.get_registered_model(record.study).description or "") != of_model:
+        client.update_registered_model(record.study, description=of_model)
+    version = client.get_model_version(record.study, found)
+    run = f"#/experiments/{client.get_run(version.run_id).info.experiment_id}/runs/{version.run_id}?{MODEL_TRAINING}"
+    of_version = f"{record.description}\n\nIts files are artifacts of the [study's run]({run})."
+    if (version.description or "") != of_version:
+        client.update_model_version(record.study, found, description=of_version)
+
+
+def _use(record: ModelRecord) -> str:
+    columns = ", ".join(("path", "score", "logit", *record.rules, "error"))
+    return (
+        f'    import mlflow, pandas\n    model = mlflow.pyfunc.load_model("models:/{record.study}@{BEST}")\n'
+        f'    model.predict(pandas.DataFrame({{"path": ["{_EXAMPLE["path"]}"]}}))\n\n'
+        f"Where it scores boxes, `x0`, `y0`, `x1` and `y1` are columns, too. It answers with {columns}. "
+        "osteogrid has to be installed where it is loaded."
+    )
+
+
 def _add(client: MlflowClient, record: ModelRecord, tags: dict[str, str]) -> str:
     """Upload under the study's own run: a run that MLflow made would carry user and host names."""
     from mlflow.exceptions import MlflowException
@@ -80,7 +107,7 @@ def _add(client: MlflowClient, record: ModelRecord, tags: dict[str, str]) -> str
     with tempfile.TemporaryDirectory() as scratch:
         client.log_artifacts(run.info.run_id, str(_saved(record, Path(scratch))), place)
     try:
-        client.create_registered_model(record.study, description=f"Best cell of {record.study} on the reserve.")
+        client.create_registered_model(record.study)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from infra.records import PrivacyError
+from infra.records import DatasetRecord, PrivacyError
 from search_spaces.hyperparameters import SPACES
 
 AXES = ("backbone", "pretraining", "init", "task")
-"""Params of every cell and job, the ones that the MLflow UI groups by."""
+"""Params of every cell and job, the ones that the MLflow UI groups by; rows of one center have `center`, too."""
 
 HYPERPARAMETERS = frozenset(name for space in SPACES.values() for name in space) | {"C", "l1_ratio"}
 """Everything that is tuned; the last two are those of ElasticNet."""
@@ -33,11 +33,13 @@ _CELL = r"[\w.-]+/[\w.-]+-(?:scratch|transfer|frozen|partial_\d|probe_then_trans
 _COUNT = r"-?\d*"
 
 TAGS: dict[str, str] = {
-    "level": r"job|cell|study",
+    "level": r"job|cell|center|study",
     "key": _WORD,
     "cell": _CELL,
     "study": _WORD,
     "kind": _WORD,
+    "purpose": r"scores|perturbed|saliency",
+    "role": r"external|reserve|validation",
     "arm": _WORD,
     "fold": _COUNT,
     "seed": _COUNT,
@@ -84,7 +86,7 @@ _EXCEPTION = re.compile(r"(?:\w+\.)*([A-Z]\w*(?:Error|Exception|Exit|Interrupt|T
 def check_params(params: Mapping[str, str]) -> None:
     """Raise PrivacyError for a param that is not on the list or whose value is more than a word or number."""
     for name, value in params.items():
-        if name not in AXES and name not in HYPERPARAMETERS:
+        if name not in (*AXES, "center") and name not in HYPERPARAMETERS:
             raise PrivacyError(f"param {name!r} may not be logged; the list of those that may is in infra/privacy.py.")
         _check_value("param", name, value, _WORD)
 
@@ -102,6 +104,13 @@ def check_metrics(names: Mapping[str, float]) -> None:
     for name in names:
         if not _METRIC.fullmatch(name):
             raise PrivacyError(f"metric {name!r} may not be logged; a name is words joined by at most two slashes.")
+
+
+def check_datasets(datasets: Iterable[DatasetRecord]) -> None:
+    """Raise PrivacyError for a dataset whose name or digest is more than a word."""
+    for dataset in datasets:
+        _check_value("dataset", dataset.name, dataset.name, _WORD)
+        _check_value("digest of dataset", dataset.name, dataset.digest, r"[0-9a-f]*")
 
 
 def check_text(place: str, text: str) -> None:

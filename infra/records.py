@@ -10,6 +10,9 @@ from typing import Any, Literal
 Status = Literal["running", "finished", "failed", "blocked"]
 """Blocked: a job it needs has failed, so it was never started."""
 
+Context = Literal["pretraining", "training", "external"]
+"""What a dataset was for. Training: a development center with its folds to train and validate, and its reserve."""
+
 
 class TrackingError(RuntimeError):
     """MLflow is not level with the run store; nothing is lost, replay again later."""
@@ -27,6 +30,17 @@ class EpochRow:
     time_ms: int
     """Milliseconds since 1970, when the epoch ended."""
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRecord:
+    """A center or corpus that a run used, as it may be told: no path, and nothing about labels."""
+
+    name: str
+    digest: str
+    """First 16 hex digits of the fingerprint of its images."""
+    context: Context
+    images: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +78,21 @@ class JobRecord:
     """A trial that was taken out at a rung; its value is the best up to there."""
     terms: Mapping[str, str] = field(default_factory=dict)
     """`license` and `commercial_use` of what the weights started from; empty where nothing travels with them."""
+    purpose: str = ""
+    """Of a prediction and of features: scores, perturbed or saliency."""
+    datasets: tuple[DatasetRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CenterRecord:
+    """The aggregated results of one cell at one center."""
+
+    center: str
+    role: str
+    """external, reserve or validation."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Empty while nothing is computed, as for a cell."""
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +117,10 @@ class CellRecord:
     """As of a job."""
     exploratory: bool = False
     note: str = ""
-    """Markdown; an empty one leaves what was there."""
+    """Markdown. One that begins like the one that was there leaves it, as a replay without results does."""
+    centers: tuple[CenterRecord, ...] = ()
+    """Every center that the cell is measured at, also before it is."""
+    datasets: tuple[DatasetRecord, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -104,10 +136,11 @@ class StudyRecord:
     description: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    artifacts: list[Path] = field(default_factory=list)
-    """Files with different names: report, tables."""
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    """Where a file shall lie, such as tables/cohort.csv -> a file of that name. None at all leaves what was there."""
     note: str = ""
     """Markdown, such as the leaderboard; an empty one leaves what was there."""
+    datasets: tuple[DatasetRecord, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from infra.notes import job_note
 from infra.privacy import (
     AXES,
     CERTIFICATE,
     as_words,
+    check_datasets,
     check_metrics,
     check_params,
     check_tags,
     check_text,
     exception_type,
 )
-from infra.records import CellRecord, EpochRow, JobRecord, StudyRecord
+from infra.records import CellRecord, CenterRecord, DatasetRecord, EpochRow, JobRecord, StudyRecord
 
 STUDY = "study"
-"""Identity of the study's own run; cells and jobs are `cell <id>` and `job <key>`."""
+"""Identity of the study's own run; others are `cell <id>`, `center <cell> <center>` and `job <key>`."""
 
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "blocked": "FAILED"}
-_LONGEST_NOTE = 7900  # MLflow cuts a run's tags at 8000 without a word, and refuses longer ones of an experiment
 _LONGEST_LIST = 7500
 
 
@@ -43,9 +44,10 @@ class Run:
     params: dict[str, str] = field(default_factory=dict)
     epochs: list[EpochRow] = field(default_factory=list)
     results: dict[str, float] = field(default_factory=dict)
-    step: int = 0
-    """Where the results stand in a metric's history: the last epoch, or the number of published replicates."""
-    artifacts: list[Path] = field(default_factory=list)
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    datasets: tuple[DatasetRecord, ...] = ()
+    waits: bool = False
+    """It is made once it has results."""
 
 
 def runs_of(jobs: Iterable[JobRecord], cells: Iterable[CellRecord], study: StudyRecord) -> list[Run]:
@@ -58,15 +60,17 @@ def runs_of(jobs: Iterable[JobRecord], cells: Iterable[CellRecord], study: Study
         if job.cell:
             by_cell[job.cell].append(job)
     cell_runs = [_cell_run(cell, by_cell[cell.cell]) for cell in cells]
-    runs = [_study_run(study, cells, cell_runs), *cell_runs, *map(_job_run, jobs)]
+    pairs = zip(cells, cell_runs, strict=True)
+    centers = [_center_run(cell, center, run) for cell, run in pairs for center in cell.centers]
+    runs = [_study_run(study, cell_runs), *cell_runs, *centers, *map(_job_run, jobs)]
     for run in runs:
         _check(run)
     return runs
 
 
 def experiment_note(study: StudyRecord) -> str:
-    """Markdown of the experiment page: what the study is, then the leaderboard."""
-    return _cut("\n\n".join(part for part in (study.description, study.note) if part))
+    """Markdown of the experiment page: what the study is, links in the same line, which is all it shows at first."""
+    return " ".join(part for part in (study.description, study.note) if part)
 
 
 def _job_run(job: JobRecord) -> Run:
@@ -76,6 +80,7 @@ def _job_run(job: JobRecord) -> Run:
         "key": job.key,
         "cell": job.cell,
         "kind": job.kind,
+        "purpose": job.purpose,
         "arm": job.arm,
         "fold": str(job.fold),
         "seed": str(job.seed),
@@ -98,11 +103,11 @@ def _job_run(job: JobRecord) -> Run:
         started_ms=job.started_ms or None,
         ended_ms=max(job.ended_ms or 0, rows_end) or None,
         tags=tags,
-        note=_job_note(job),
+        note=job_note(job),
         params={**_axes(job), **{name: str(value) for name, value in job.hyperparameters.items()}},
         epochs=job.epochs,
         results=job.metrics,
-        step=max((row.epoch for row in job.epochs), default=0),
+        datasets=job.datasets,
     )
 
 
@@ -130,28 +135,50 @@ def _cell_run(cell: CellRecord, jobs: list[JobRecord]) -> Run:
         started_ms=min((job.started_ms for job in jobs if job.started_ms), default=None),
         ended_ms=max((job.ended_ms for job in jobs if job.ended_ms), default=None),
         tags=tags,
-        note=_cut(cell.note),
+        note=cell.note,
         params=_axes(cell),
         results=cell.metrics,
-        step=cell.replicates_published,
+        datasets=cell.datasets,
     )
 
 
-def _study_run(study: StudyRecord, cells: list[CellRecord], runs: list[Run]) -> Run:
-    published = sum(cell.replicates_published for cell in cells)
+def _center_run(cell: CellRecord, center: CenterRecord, above: Run) -> Run:
+    """A row per cell and center, so that the page can group and chart by center."""
+    told = ("arm", "replicates", "complete", "exploratory", "superseded")
+    return replace(
+        above,
+        identity=f"center {cell.cell} {center.center}",
+        parent=above.identity,
+        name=f"{above.name} at {center.center}",
+        tags={
+            "level": "center",
+            "cell": cell.cell,
+            "center": center.center,
+            "role": center.role,
+            **{name: above.tags[name] for name in told},
+        },
+        note=center.note,
+        params={**above.params, "center": center.center},
+        results=center.metrics,
+        datasets=tuple(each for each in cell.datasets if each.name == center.center),
+        waits=True,
+    )
+
+
+def _study_run(study: StudyRecord, runs: list[Run]) -> Run:
     states = {run.status for run in runs}
     return Run(
         identity=STUDY,
         parent=None,
-        name=study.study,
+        name=f"{study.study} (study)",
         status="RUNNING" if "RUNNING" in states or not runs else "FAILED" if "FAILED" in states else "FINISHED",
         started_ms=min((run.started_ms for run in runs if run.started_ms), default=None),
         ended_ms=max((run.ended_ms for run in runs if run.ended_ms), default=None),
         tags={**study.tags, "level": "study", "study": study.study, "superseded": "false"},
         note=experiment_note(study),
         results=study.metrics,
-        step=published,
         artifacts=study.artifacts,
+        datasets=study.datasets,
     )
 
 
@@ -165,12 +192,6 @@ def _cell_status(cell: CellRecord, jobs: list[JobRecord]) -> str:
 
 def _axes(record: JobRecord | CellRecord) -> dict[str, str]:
     return {axis: value for axis in AXES if (value := getattr(record, axis))}
-
-
-def _job_note(job: JobRecord) -> str:
-    what = f"{job.kind} of `{job.cell}`, fold {job.fold}, seed {job.seed}" if job.cell else f"{job.kind}, shared"
-    tried = f"attempt {job.attempt}, {job.status}"
-    return f"{what}; {tried}" + (f" ({exception_type(job.error)})." if job.error else ".")
 
 
 def _certificate_tags(certificate: dict[str, Any]) -> dict[str, str]:
@@ -199,18 +220,12 @@ def _joined(names: list[str]) -> str:
     return ", ".join(kept) + f", and {len(names) - len(kept)} more"
 
 
-def _cut(note: str) -> str:
-    """A note that fits, cut at the end of a line."""
-    if len(note) <= _LONGEST_NOTE:
-        return note
-    return note[:_LONGEST_NOTE].rpartition("\n")[0] + "\n\n(cut here; the report has it all)"
-
-
 def _check(run: Run) -> None:
     check_params(run.params)
     check_tags(run.tags)
     check_text(f"note of {run.identity}", run.note)
     check_text(f"name of {run.identity}", run.name)
     check_metrics(run.results)
+    check_datasets(run.datasets)
     for row in run.epochs:
         check_metrics(row.metrics)

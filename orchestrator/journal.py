@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.records import EpochRow, JobRecord, Status
+from infra.records import DatasetRecord, EpochRow, JobRecord, Status
+from orchestrator.datasets import datasets_of_job
 from orchestrator.plan import Plan
 from orchestrator.reporting.licenses import Terms, terms_of_cell
 from orchestrator.schedule import Schedule, State
@@ -33,7 +35,8 @@ def job_records(plan: Plan, schedule: Schedule | None, *, is_over: bool = False)
             continue
         status = _status(key in finished, state, is_running=is_running)
         tries = len(store.attempts_so_far(key))
-        yield _record(job, status, record or {}, attempt, users.get(key, []), tries, terms(job))
+        beside = Beside(users.get(key, []), tries, terms(job), datasets_of_job(plan, job))
+        yield _record(job, status, record or {}, attempt, beside)
 
 
 def epochs_of(attempt: Path) -> list[EpochRow]:
@@ -72,15 +75,17 @@ def _terms(plan: Plan) -> Callable[[Job], Terms]:
     return lambda job: of(job.pretraining, job.backbone) if job.kind == "fit" else {}
 
 
-def _record(
-    job: Job,
-    status: Status,
-    record: Mapping[str, Any],
-    attempt: Path | None,
-    users: list[str],
-    tries: int,
-    terms: Mapping[str, str],
-) -> JobRecord:
+@dataclass(frozen=True)
+class Beside:
+    """What of a job stands neither in its result nor in its attempt."""
+
+    users: list[str]
+    tries: int
+    terms: Mapping[str, str]
+    datasets: tuple[DatasetRecord, ...]
+
+
+def _record(job: Job, status: Status, record: Mapping[str, Any], attempt: Path | None, beside: Beside) -> JobRecord:
     result = record.get("result", {})
     ended = record.get("ended")
     # A job without journal (still starting, or blocked) has the time of its folder as its start.
@@ -110,12 +115,14 @@ def _record(
         hyperparameters=dict(record.get("hyperparameters") or _given(attempt)),
         epochs=epochs_of(attempt) if attempt else [],
         metrics=metrics,
-        used_by=users,
+        used_by=beside.users,
         certificate=certificate_of(attempt) if attempt else None,
         error=str(record.get("type", "")),
-        attempt=max(tries, 1),
+        attempt=max(beside.tries, 1),
         pruned=bool(result.get("pruned", False)),
-        terms=terms,
+        terms=beside.terms,
+        purpose=job.purpose if job.kind in ("predict", "features") else "",
+        datasets=beside.datasets,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from infra.environment import code_version, commit
-from infra.records import CellRecord, StudyRecord, TrackingError
+from infra.records import CellRecord, CenterRecord, StudyRecord, TrackingError
+from orchestrator.datasets import datasets_of_cell, datasets_of_study
 from orchestrator.journal import job_records
 from orchestrator.lock import read_lock
 from orchestrator.plan import Plan
 from orchestrator.reporting.licenses import terms_of_cell
+from orchestrator.reporting.notes import cell_note, center_note, study_note
 from orchestrator.schedule import Schedule
 from orchestrator.tuning.proposals import near_bound, space_of
 
 if TYPE_CHECKING:
     from evaluation.comparison.comparing import Comparison
     from infra.tracking import Tracker
+    from search_spaces.grid import Cell
 
 INTERVAL_SECONDS = 15.0
 
@@ -51,7 +54,7 @@ class Recorder:
         if self._thread is not None:
             self._thread.join()
 
-    def replay(self, comparison: Comparison | None = None, artifacts: list[Path] | None = None) -> bool:
+    def replay(self, comparison: Comparison | None = None, artifacts: Mapping[str, Path] | None = None) -> bool:
         """Make MLflow level once; False, with a word to the user, if it cannot be reached."""
         from infra.tracking import Tracker
 
@@ -59,7 +62,7 @@ class Recorder:
         try:
             self._tracker = self._tracker or Tracker(self.uri, plan.workspace.study.name)
             jobs = list(job_records(plan, self.schedule, is_over=self._stop.is_set()))
-            self._tracker.replay(jobs, cell_records(plan, comparison), study_record(plan, comparison, artifacts or []))
+            self._tracker.replay(jobs, cell_records(plan, comparison), study_record(plan, comparison, artifacts or {}))
         except TrackingError as error:
             if not self.is_behind:
                 self.say(f"MLflow is behind: {error} Nothing is lost; `make track` makes it level later.")
@@ -86,8 +89,9 @@ def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellReco
     """One record per cell; metrics once there is a comparison, and external ones only when the seal is open."""
     lock = read_lock(plan.workspace)
     exploratory = set() if lock is None else lock.exploratory(plan.jobs.values())
-    metrics = {} if comparison is None else cell_metrics(comparison)
+    found = {} if comparison is None else cell_metrics(comparison)
     arms = {arm.name: arm for arm in plan.workspace.study.arms}
+    datasets = datasets_of_cell(plan)
     for cell in plan.expansion.cells:
         fits = [job for job in plan.jobs.values() if job.cell == cell.id and job.kind == "fit"]
         done = [plan.finished[job.key] for job in fits if job.key in plan.finished]
@@ -99,13 +103,34 @@ def cell_records(plan: Plan, comparison: Comparison | None) -> Iterator[CellReco
             backbone=cell.backbone,
             pretraining=cell.pretraining,
             init=cell.init,
-            metrics=metrics.get(cell.id, {}),
+            metrics=_without_rates_of_centers(found.get(cell.id, {})),
             replicates_published=len(done),
             replicates_planned=len(fits),
             tuned=tuned,
             near_bound=tuple(near_bound(space_of(arms[cell.arm]), tuned)),
             terms=terms_of_cell(plan.workspace.study, cell.pretraining, cell.backbone),
             exploratory=cell.id in exploratory,
+            note=cell_note(cell, comparison, exploratory=cell.id in exploratory),
+            centers=tuple(_center_records(plan, cell, comparison, found.get(cell.id, {}))),
+            datasets=datasets,
+        )
+
+
+def _center_records(
+    plan: Plan, cell: Cell, comparison: Comparison | None, metrics: Mapping[str, float]
+) -> Iterator[CenterRecord]:
+    """One per external center, then the development centers, on their reserve where there is one."""
+    study = plan.workspace.study
+    held = "reserve" if study.split.reserve else "validation"
+    alone = len(study.cohort.development) == 1
+    roles = {**dict.fromkeys(study.cohort.external, "external"), **dict.fromkeys(study.cohort.development, held)}
+    for center, role in roles.items():
+        place = center if role == "external" else role if alone else f"{center}_{role}"
+        yield CenterRecord(
+            center=center,
+            role=role,
+            metrics={name.split("/")[1]: value for name, value in metrics.items() if name.split("/")[0] == place},
+            note=center_note(cell, center, role, comparison),
         )
 
 
@@ -117,17 +142,26 @@ def cell_metrics(comparison: Comparison) -> dict[str, dict[str, float]]:
     raw = comparison.calibration.filter(pl.col("recalibration") == "none")
     for row in _telling(raw).iter_rows(named=True):
         _add(found, row, {"brier": row["brier"], "calibration_slope": row["slope"]})
-    carried = comparison.operating_points.filter((pl.col("source") != "test") & (pl.col("center") == "all"))
-    for row in carried.iter_rows(named=True):
+    carried = comparison.operating_points.filter(pl.col("source") != "test")
+    for row in _telling(carried).iter_rows(named=True):
         rule = row["rule"].replace(">=", "_")
         _add(found, row, {f"{rate}_at_{rule}": row[rate] for rate in ("sensitivity", "specificity", "ppv", "npv")})
     return found
 
 
+def _without_rates_of_centers(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Sensitivities and the like of single centers are in the centers' own rows: the page draws a chart per metric."""
+    return {name: value for name, value in metrics.items() if "_at_" not in name or name.split("/")[0] in _POOLED}
+
+
+_POOLED = ("external", "reserve", "validation")
+
 DISCRIMINATION = {
     "auc": "auc",
     "auc_ci_low": "low",
     "auc_ci_high": "high",
+    "n_positive": "n_positive",
+    "n_negative": "n_negative",
     "average_precision": "average_precision",
     "single_auc_mean": "single_mean",
     "single_auc_sd": "single_sd",
@@ -148,7 +182,7 @@ def _telling(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter((pl.col("role") == "external") | (pl.col("center") == "all"))
 
 
-def study_record(plan: Plan, comparison: Comparison | None, artifacts: list[Path]) -> StudyRecord:
+def study_record(plan: Plan, comparison: Comparison | None, artifacts: Mapping[str, Path]) -> StudyRecord:
     """The study as a whole, with a leaderboard in its note."""
     study = plan.workspace.study
     lock = read_lock(plan.workspace)
@@ -165,26 +199,10 @@ def study_record(plan: Plan, comparison: Comparison | None, artifacts: list[Path
         description=study.description,
         tags={name: value for name, value in tags.items() if value},
         artifacts=artifacts,
-        note="" if comparison is None else leaderboard(comparison),
+        note="" if comparison is None else study_note(comparison),
+        datasets=datasets_of_study(plan),
         metrics={"jobs_finished": float(len(plan.finished)), "jobs": float(len(plan.jobs))},
     )
-
-
-def leaderboard(comparison: Comparison) -> str:
-    """Markdown table of the cells by external AUC, or by reserve AUC while the external centers are sealed."""
-    pooled = comparison.performance.filter(pl.col("center") == "all")
-    role = "external" if "external" in pooled["role"] else "reserve"
-    rows = pooled.filter(pl.col("role") == role).sort("auc", descending=True, nulls_last=True)
-    heading = f"| cell | {role} AUC | 95 % interval | average precision | n+ / n- |"
-    lines = [heading, "| --- " * heading.count(" | ") + "| --- |"]
-    lines += [_line(row) for row in rows.iter_rows(named=True)]
-    return "\n".join(lines)
-
-
-def _line(row: dict[str, Any]) -> str:
-    counts = f"{row['n_positive']} / {row['n_negative']}"
-    interval = f"{row['low']:.3f} to {row['high']:.3f}"
-    return f"| {row['cell']} | {row['auc']:.3f} | {interval} | {row['average_precision']:.3f} | {counts} |"
 
 
 def _place(role: str, center: str) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.privacy import as_words
 from infra.records import TrackingError
 from orchestrator.models.bundling import best_cell, bundle_of
 from orchestrator.plan import Plan
 from search_spaces.errors import StudyError
 
 if TYPE_CHECKING:
-    from trainables.bundles.bundle import Bundle
+    from trainables.bundles.bundle import Bundle, Limit
 
 CODE = Path(__file__).with_name("pyfunc.py")
 
@@ -34,6 +34,7 @@ def register_best(plan: Plan, uri: str, say: Callable[[str], None]) -> str | Non
         study=bundle.study,
         digest=bundle.digest,
         tags=_tags(bundle),
+        description=_description(bundle),
         rules=[limit.rule for limit in bundle.limits],
         code=CODE,
         write=bundle.write,
@@ -52,12 +53,29 @@ def _tags(bundle: Bundle) -> dict[str, str]:
         "cell": bundle.cell,
         "replicates": f"{count}/{count + len(bundle.missing)}",
         "exploratory": str(bundle.exploratory).lower(),
-        "licenses": "; ".join(f"{each.name}: {_words(each.license)}" for each in bundle.terms) or "none",
+        "licenses": "; ".join(f"{each.name}: {as_words(each.license)}" for each in bundle.terms) or "none",
         "commercial_use": bundle.commercial_use,
         "locked": bundle.plan_hash,
     }
 
 
-def _words(text: str) -> str:
-    """A license with the signs that a tag may hold; the full text stands in bundle.json."""
-    return re.sub(r"[^\w.+:;,=() -]+", " ", text, flags=re.ASCII)
+def _description(bundle: Bundle) -> str:
+    """What the version is, in a few lines; paths are nowhere in a bundle's facts but may be in a license's words."""
+    count, planned = len(bundle.replicates), len(bundle.replicates) + len(bundle.missing)
+    standing = "exploratory" if bundle.exploratory else f"of the plan locked as {bundle.plan_hash}"
+    lines = [
+        f"**{bundle.cell}**: the mean of {count} of {planned} replicates, {standing}.",
+        f"It scores {'boxes that are given to it' if bundle.needs_boxes else 'whole radiographs'}; "
+        f"positive: {', '.join(bundle.arm['labels']['positive'])}.",
+        *(f"- {limit.rule}: {_threshold(limit, bundle.scale)}" for limit in bundle.limits),
+        *(f"- trained from {each.name}: {as_words(each.license) or 'no license known'}" for each in bundle.terms),
+        f"- commercial use: {bundle.commercial_use}",
+    ]
+    return "\n".join([*lines[:2], "", *lines[2:]])
+
+
+def _threshold(limit: Limit, scale: str) -> str:
+    if limit.value is None:
+        return "the replicates vote, each by its own threshold"
+    where = "on the reserve" if limit.source == "reserve" else f"by {limit.source}"
+    return f"positive from a {scale} of {limit.value:.4g} on, chosen {where}"

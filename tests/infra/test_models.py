@@ -55,6 +55,7 @@ class Registry:
             study=self.study,
             digest=digest,
             tags={"licenses": "chest: CC0-1.0", "commercial_use": "unknown", **tags},
+            description="**A cell**: the mean of two replicates.",
             rules=["youden"],
             code=self.code,
             write=write,
@@ -111,6 +112,16 @@ def test_an_equal_bundle_is_neither_written_nor_registered_again(registry: Regis
 
     assert registry.written == 1
     assert set(registry.versions()) == {"1"}
+
+
+def test_the_model_says_how_to_load_it_and_the_version_what_it_is(registry: Registry) -> None:
+    register(registry.record(), registry.uri)
+    register(replace(registry.record(), description="Told anew."), registry.uri)
+
+    assert f"models:/{registry.study}@best" in registry.client.get_registered_model(registry.study).description
+    (version,) = registry.versions().values()
+    assert version.description.startswith("Told anew.\n")
+    assert f"/runs/{version.run_id}?" in version.description
 
 
 def test_another_bundle_takes_the_alias_and_the_first_gets_it_back_when_it_returns(registry: Registry) -> None:

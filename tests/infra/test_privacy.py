@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.privacy import as_words, check_metrics, check_params, check_tags, check_text, exception_type
-from infra.records import CellRecord, JobRecord, PrivacyError, StudyRecord
+from infra.privacy import as_words, check_datasets, check_metrics, check_params, check_tags, check_text, exception_type
+from infra.records import CellRecord, DatasetRecord, JobRecord, PrivacyError, StudyRecord
 from infra.runs import runs_of
 
 
@@ -131,3 +131,16 @@ def test_of_a_certificate_only_listed_facts_are_kept() -> None:
 
     kept = {name: value for name, value in run.tags.items() if name.startswith("certificate_")}
     assert kept == {"certificate_source_kind": "file", "certificate_tensors_loaded": "2"}
+
+
+def test_a_row_of_a_center_may_name_it_and_a_dataset_only_its_name_and_fingerprint() -> None:
+    check_params({"center": "center_b"})
+    check_tags({"level": "center", "role": "external", "purpose": "perturbed"})
+    used = DatasetRecord(name="center_b", digest="ab12", context="external", images=61)
+    check_datasets([used])
+
+    for wrong in (replace(used, name="/data/center_b"), replace(used, digest="doe's films")):
+        with pytest.raises(PrivacyError, match="dataset"):
+            check_datasets([wrong])
+    with pytest.raises(PrivacyError, match="'center'"):
+        check_params({"center": "St. Doe hospital"})

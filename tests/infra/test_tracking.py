@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import socket
 import time
@@ -11,8 +12,17 @@ from typing import Any
 
 import pytest
 
-from infra.records import CellRecord, EpochRow, JobRecord, Replayed, StudyRecord, TrackingError
-from infra.tracking import Tracker, prepare, ui_command
+from infra.records import (
+    CellRecord,
+    CenterRecord,
+    DatasetRecord,
+    EpochRow,
+    JobRecord,
+    Replayed,
+    StudyRecord,
+    TrackingError,
+)
+from infra.tracking import Tracker, pages, prepare, ui_command
 
 pytestmark = pytest.mark.slow  # importing MLflow and migrating a fresh database take seconds
 
@@ -135,7 +145,7 @@ def test_epochs_keep_their_times_and_steps(study: Study) -> None:
     study.replay(make_job(epochs=make_rows(2)))
 
     assert study.history("job", "validation/auc") == [(0.6, START + 1000, 1), (0.7, START + 2000, 2)]
-    assert study.history("job", "best/value") == [(0.8, START + 9000, 2)]
+    assert study.history("job", "best/value") == [(0.8, START + 9000, 0)]  # at step 0 the page draws a bar
     run = study.run("job")
     assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", START, START + 9000)
 
@@ -147,7 +157,7 @@ def test_a_growing_journal_is_replayed_row_by_row(study: Study) -> None:
 
     replayed = study.replay(make_job(epochs=make_rows(3)))
 
-    assert replayed.updated == 3
+    assert (replayed.updated, replayed.unchanged) == (2, 1)  # the study has nothing new to say
     assert [step for _, _, step in study.history("job", "validation/auc")] == [1, 2, 3]
     assert study.run("job").info.status == "FINISHED"
 
@@ -255,11 +265,12 @@ def test_shared_jobs_hang_under_the_study_and_name_their_users(study: Study) -> 
     assert tags["mlflow.parentRunId"] == study.run("study").info.run_id
 
 
-def test_cell_results_stand_at_the_number_of_published_replicates(study: Study) -> None:
+def test_later_results_of_a_cell_come_after_the_first_ones_and_all_are_bars(study: Study) -> None:
     study.replay(make_job(), cell=make_cell(1, metrics={"external/auc": 0.7}))
     study.replay(make_job(), cell=make_cell(2, metrics={"external/auc": 0.8}))
 
-    assert [(value, step) for value, _, step in study.history("cell", "external/auc")] == [(0.7, 1), (0.8, 2)]
+    assert [(value, step) for value, _, step in study.history("cell", "external/auc")] == [(0.7, 0), (0.8, 0)]
+    assert study.run("cell").data.metrics["external/auc"] == 0.8
     tags = study.run("cell").data.tags
     assert (tags["replicates"], tags["complete"], study.run("cell").info.status) == ("2/2", "true", "FINISHED")
 
@@ -317,24 +328,85 @@ def test_the_experiment_says_what_it_is_and_keeps_its_leaderboard(study: Study) 
     study.replay(make_job(), description="Does it pay?")
 
     tags = study.experiment.tags
-    assert tags["mlflow.note.content"] == "Does it pay?\n\n| cell | AUC |"
+    assert tags["mlflow.note.content"] == "Does it pay? | cell | AUC |"
     assert tags["mlflow.experiment.primaryMetric.name"] == "external/auc"
-    assert sum(name.startswith("mlflow.sharedViewState.") for name in tags) == 3
+    assert sum(name.startswith("mlflow.sharedViewState.") for name in tags) == 6
 
 
 def test_artifacts_are_written_beside_the_database_and_only_when_changed(study: Study, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("first")
-    study.replay(make_job(), artifacts=[report])
+    table = tmp_path / "a.csv"
+    table.write_text("cell,auc")
+    study.replay(make_job(), artifacts={"report.html": report, "tables/a.csv": table})
     stored = Path(study.run("study").info.artifact_uri.removeprefix("file://")) / "report.html"
     assert stored.is_relative_to(Path(study.uri.removeprefix("sqlite:///")).parent / "mlflow-artifacts")
     written = stored.stat().st_mtime_ns
 
-    assert study.replay(make_job(), artifacts=[report]) == Replayed(unchanged=3)
+    assert study.replay(make_job(), artifacts={"report.html": report, "tables/a.csv": table}) == Replayed(unchanged=3)
+    assert study.replay(make_job()) == Replayed(unchanged=3)
     assert stored.stat().st_mtime_ns == written
+    assert (stored.parent / "tables" / "a.csv").exists()
     report.write_text("second")
-    study.replay(make_job(), artifacts=[report])
+    study.replay(make_job(), artifacts={"report.html": report})
     assert stored.read_text() == "second"
+    assert not (stored.parent / "tables" / "a.csv").exists()  # it would be taken for a table of the second report
+
+
+def test_a_center_of_a_cell_is_a_run_to_group_by_once_it_has_results(study: Study) -> None:
+    sealed = CenterRecord(center="center_b", role="external")
+    assert study.replay(cell=make_cell(centers=(sealed,))) == Replayed(created=2, unchanged=1)
+
+    opened = replace(sealed, metrics={"auc": 0.7}, note=f"[{CELL}](run:cell {CELL})")
+    assert study.replay(cell=make_cell(centers=(opened,))).created == 1
+    assert study.replay(cell=make_cell(centers=(sealed,))) == Replayed(unchanged=3)  # a replay without a comparison
+
+    center, cell = study.run("center"), study.run("cell")
+    assert center.data.params == {**AXES, "center": "center_b"}
+    assert center.data.metrics == {"auc": 0.7}
+    assert center.info.run_name == "resnet10t-chest-transfer at center_b"
+    assert center.data.tags["mlflow.parentRunId"] == cell.info.run_id
+    assert f"/runs/{cell.info.run_id}?" in center.data.tags["mlflow.note.content"]
+    assert study.replay(cell=make_cell()).superseded == 1
+
+
+def test_datasets_are_logged_once_without_a_place_or_labels(study: Study) -> None:
+    used = (DatasetRecord(name="center_a", digest="ab12", context="training", images=61),)
+    study.replay(make_job(datasets=used))
+    study.tracker.close()
+
+    assert study.replay(make_job(datasets=used)) == Replayed(unchanged=3)
+    (found,) = study.run("job").inputs.dataset_inputs
+    assert (found.dataset.name, found.dataset.digest, found.dataset.source) == ("center_a", "ab12", "{}")
+    assert json.loads(found.dataset.profile) == {"images": 61}
+    assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
+
+
+def test_a_database_of_before_goes_on_to_show_the_newest_result(study: Study) -> None:
+    study.replay(cell=make_cell(metrics={}))
+    run = study.run("cell").info.run_id
+    study.client.log_metric(run, "external/auc", 0.7, step=2)
+    study.client.set_tag(run, "replayed", "epochs=0 until=0 step=2 results=1")
+    study.tracker.close()
+
+    study.replay(cell=make_cell(metrics={"external/auc": 0.8}))
+    study.tracker.close()
+
+    assert study.run("cell").data.metrics["external/auc"] == 0.8
+    assert study.replay(cell=make_cell(metrics={"external/auc": 0.8})) == Replayed(unchanged=2)
+
+
+def test_the_pages_to_begin_with_are_those_of_the_studies(study: Study) -> None:
+    study.replay()
+
+    found = pages(study.uri, "http://127.0.0.1:5000")
+
+    experiment = study.experiment.experiment_id
+    assert found[study.name] == (
+        f"http://127.0.0.1:5000/#/experiments/{experiment}/runs"
+        "?workflowType=machine_learning&viewStateShareKey=osteogrid-cells"
+    )
+    assert "Default" not in found
 
 
 def test_a_refused_record_leaves_mlflow_untouched(study: Study) -> None:

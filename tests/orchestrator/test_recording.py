@@ -140,3 +140,16 @@ def test_replicates_carry_license_and_commercial_use_of_the_source(workspace):
     assert terms["fit"]["license"] == "BSD-3-Clause weights, non-commercial images"
     assert terms["fit"]["commercial_use"] == "unknown"
     assert terms["tune"] == {}
+
+
+def test_jobs_name_the_centers_that_they_learned_from_and_predictions_their_purpose(workspace):
+    plan = make_plan(workspace, known(workspace), Selection())
+
+    records = list(job_records(plan, None))
+
+    used = {record.kind: [(each.name, each.context) for each in record.datasets] for record in records}
+    assert used == {"tune": [("a", "training")], "fit": [("a", "training")], "predict": []}
+    assert {record.purpose for record in records if record.kind == "predict"} == {"scores"}
+    assert {record.purpose for record in records if record.kind == "fit"} == {""}
+    (fit, *_) = [record for record in records if record.kind == "fit"]
+    assert plan.cohort.fingerprints["a"]["images"].startswith(fit.datasets[0].digest)

@@ -10,7 +10,8 @@ from orchestrator.intake import known, take_in
 from orchestrator.journal import job_records
 from orchestrator.lock import read_lock
 from orchestrator.plan import make_plan
-from orchestrator.recording import cell_metrics, cell_records, leaderboard
+from orchestrator.recording import cell_metrics, cell_records
+from orchestrator.reporting.notes import leaderboard
 from orchestrator.reporting.report import report
 from orchestrator.reporting.results import compare_cells
 from orchestrator.selection import Selection, parse_selection
@@ -165,7 +166,7 @@ def test_quarantined_files_are_named_in_the_center_and_withheld_from_what_is_sha
 
     class Listener:
         def replay(self, comparison, artifacts):
-            shared.extend(path.read_text() for path in artifacts)
+            shared.extend(path.read_text() for path in artifacts.values())
 
         def close(self):
             """Nothing to close."""
@@ -186,7 +187,7 @@ def test_of_an_error_only_its_type_is_shared(workspace):
 
     class Listener:
         def replay(self, comparison, artifacts):
-            shared.extend(path.read_text() for path in artifacts)
+            shared.extend(path.read_text() for path in artifacts.values())
 
         def close(self):
             """Nothing to close."""
