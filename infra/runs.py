@@ -186,7 +186,9 @@ def _cell_status(cell: CellRecord, jobs: list[JobRecord]) -> str:
     """Failed once every replicate that is not published has failed or is blocked; running before that."""
     if cell.is_complete:
         return "FINISHED"
-    lost = {(job.fold, job.seed) for job in jobs if job.kind in ("fit", "predict") and STATUS[job.status] == "FAILED"}
+    failed = [job for job in jobs if STATUS[job.status] == "FAILED" and job.kind in ("fit", "predict")]
+    # A replicate whose moved boxes or maps failed still has its scores.
+    lost = {(job.fold, job.seed) for job in failed if job.purpose in ("", "scores")}
     return "FAILED" if lost and cell.replicates_published + len(lost) >= cell.replicates_planned else "RUNNING"
 
 

@@ -304,6 +304,13 @@ def test_a_cell_whose_last_replicates_failed_is_failed(study: Study) -> None:
     assert study.run("study").info.status == "FAILED"
 
 
+def test_a_failed_map_does_not_cost_a_cell_its_replicate(study: Study) -> None:
+    lost = make_job("a2", kind="predict", purpose="saliency", seed=1, status="failed", metrics={})
+    study.replay(make_job(), lost, cell=make_cell(1))
+
+    assert study.run("cell").info.status == "RUNNING"
+
+
 def test_a_param_that_changed_is_kept_and_named(study: Study) -> None:
     study.replay(make_job())
 
