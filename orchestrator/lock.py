@@ -6,13 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pydantic import BaseModel
 
 from infra.store import create_if_absent, to_json
 from orchestrator.workspace import Workspace
+from search_spaces.errors import StudyError
 from search_spaces.grid import Cell
 from search_spaces.job import Job
 from search_spaces.recipes import Fingerprints
@@ -57,10 +58,15 @@ class Lock:
 
 
 def read_lock(workspace: Workspace) -> Lock | None:
-    """The lock, None before the first sweep."""
+    """The lock, None before the first sweep; raises StudyError for one of a later version, which locked more."""
     if not workspace.lock.exists():
         return None
     body = json.loads(workspace.lock.read_text())
+    for name in sorted(body.keys() - {known.name for known in fields(Lock)}):
+        raise StudyError(
+            f"{workspace.lock}: it locks {name!r}, which this version of osteogrid does not know; "
+            "use the version that swept this study, or a later one."
+        )
     opened = json.loads(workspace.opened.read_text()) if workspace.opened.exists() else {}
     return Lock(
         **{**body, "cells": tuple(body["cells"]), "external": tuple(body.get("external", ()))},

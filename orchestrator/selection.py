@@ -21,7 +21,7 @@ class Selection:
 
     def covers(self, job: Job) -> bool:
         """Whether a job is wanted for itself; what it needs comes along."""
-        if job.cell is None and (self.arm or self.only.keys() - {"kind"}):
+        if job.cell is None and (self.arm or self.only.keys() - {"kind", "purpose"}):
             return False  # shared by cells: it comes along with those that need it
         if self.arm is not None and job.arm != self.arm:
             return False

@@ -10,7 +10,7 @@ from search_spaces.arms import Arm, RadiomicsArm
 from search_spaces.job import Job, Purpose, key_of
 from search_spaces.ladder import Robustness, Saliency
 from search_spaces.pretraining import NONE
-from search_spaces.recipes import Fingerprints, region_inputs, split_recipe
+from search_spaces.recipes import Fingerprints, region_inputs, reserve_recipe
 from search_spaces.study import StudySpec
 
 Recipe = dict[str, Any]
@@ -77,7 +77,7 @@ def _some(study: StudySpec, images: int | None) -> Recipe:
 def _features(
     study: StudySpec, arm: RadiomicsArm, purpose: Purpose, center: str, prints: Fingerprints, how: Recipe
 ) -> Iterator[Job]:
-    own, parts = _own(study, purpose, center, how), _parts(arm, how)
+    own, parts = _own(study, purpose, center, prints, how), _parts(arm, how)
     for part in range(parts):
         inputs = {"margin": arm.margin, "input": region_inputs(arm, center, prints), "part": [part, parts]}
         recipe = {"kind": "features", **inputs, **own}
@@ -106,11 +106,11 @@ def _parts(arm: RadiomicsArm, how: Recipe) -> int:
     return max(1, min(arm.parts, boxes // FEWEST_BOXES))
 
 
-def _own(study: StudySpec, purpose: Purpose, center: str, how: Recipe) -> Recipe:
+def _own(study: StudySpec, purpose: Purpose, center: str, prints: Fingerprints, how: Recipe) -> Recipe:
     """What features of images as they are do not depend on: variants, and which patients are the reserve."""
     if purpose == "scores":
         return {}
-    return {**how, "split": split_recipe(study)} if center in study.cohort.development else how
+    return {**how, **reserve_recipe(study, prints)} if center in study.cohort.development else how
 
 
 def _predict(study: StudySpec, fit: Job, center: str, purpose: Purpose, features: tuple[str, ...], how: Recipe) -> Job:

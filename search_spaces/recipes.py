@@ -61,6 +61,12 @@ def split_recipe(study: StudySpec) -> dict[str, Any]:
     return {**study.split.model_dump(), "patient_ids": study.cohort.patient_ids}
 
 
+def reserve_recipe(study: StudySpec, prints: Fingerprints) -> dict[str, Any]:
+    """Which development patients are the reserve: they are dealt together, by the labels of all development centers."""
+    dealt = {name: _content(name, ("images", "labels"), prints) for name in study.cohort.development}
+    return {"split": split_recipe(study), "dealt": dealt}
+
+
 def region_inputs(arm: Arm, center: str, prints: Fingerprints) -> dict[str, str]:
     """What prediction reads of a center: images, and boxes where regions come from them; never labels."""
     kinds = ("images", "boxes") if reads_boxes(arm) else ("images",)

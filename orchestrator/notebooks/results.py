@@ -247,9 +247,12 @@ class Results:
         return pl.DataFrame(list(rows), schema=SCHEMAS[name])
 
     def _epoch_rows(self) -> Iterator[tuple[Any, ...]]:
-        store = self.made.workspace.run_store
+        store, external = self.made.workspace.run_store, self.made.workspace.study.cohort.external
+        is_open = self.made.external_open
         for key, record in self.made.finished.items():
             job = self.made.jobs[key]
+            if job.center in external and not is_open:
+                continue  # features are measured before the seal opens, and tell how many boxes a center has
             for row in epochs_of(store.attempts(key) / str(record["attempt"])):
                 who = (
                     key,

@@ -67,7 +67,7 @@ def _tables(snapshot: Snapshot, width: int, rows: int) -> RenderableType:
     """Work, what runs and what failed; the cells below them or beside, as many as fit."""
     wide = width >= WIDE
     pane = (width - GAP) // 2 if wide else width
-    now = [_work(snapshot.work), _running(snapshot.running, pane), _failures(snapshot.failures, pane)]
+    now = [_work(snapshot.work, pane), _running(snapshot.running, pane), _failures(snapshot.failures, pane)]
     used = 0 if wide else sum(table.row_count + 2 for table in now if table is not None)
     cells = _cells(snapshot.cells, pane, max(rows - used - 2, FEWEST_CELLS))
     if not wide:
@@ -94,24 +94,25 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _named(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int) -> Table:
+def _named(rows: Sequence[Sequence[str | Text]], columns: Sequence[str], width: int) -> Table:
     """A table whose names are shortened in the middle, so that the rest fits."""
     others = sum(max(len(texts[place]) for texts in [columns, *rows]) + BETWEEN for place in range(1, len(columns)))
     table = _table(*columns)
     for name, *texts in rows:
-        table.add_row(Text(shorten(name, max(width - others, SHORTEST))), *texts)
+        table.add_row(Text(shorten(str(name), max(width - others, SHORTEST))), *texts)
     return table
 
 
-def _work(work: Sequence[Work]) -> Table:
+def _work(work: Sequence[Work], width: int) -> Table:
     """Jobs by kind and purpose; states that no job is in are left out."""
     rare = [state for state in (State.FAILED, State.BLOCKED) if any(part.count(state) for part in work)]
     states = (State.FINISHED, State.RUNNING, State.WAITING, *rare)
-    table = _table("jobs", *("done" if state is State.FINISHED else str(state) for state in states), "of")
-    for part in work:
-        counts = [_count(part.count(state), state) for state in states]
-        table.add_row(part.name, *counts, str(part.count()))
-    return table
+    columns = ("jobs", *("done" if state is State.FINISHED else str(state) for state in states), "of")
+    return _named([_counted(part, states) for part in work], columns, width)
+
+
+def _counted(part: Work, states: Sequence[State]) -> list[str | Text]:
+    return [part.name, *(_count(part.count(state), state) for state in states), str(part.count())]
 
 
 def _count(count: int, state: State) -> Text:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from math import nan
 
 from orchestrator.schedule import State
-from search_spaces.job import Job, Kind
+from search_spaces.job import Job, in_order
 
-KINDS: tuple[Kind, ...] = ("features", "pretrain", "tune", "fit", "predict")
 METRICS = ("validation/auc", "validation/accuracy", "validation/map50", "train/loss", "train/box_loss")
 """What is shown of an epoch: the first of these that it has."""
 _RISES = METRICS[:3]
@@ -96,11 +95,10 @@ class Snapshot:
 
 def work_of(jobs: Iterable[Job], states: Mapping[str, State]) -> tuple[Work, ...]:
     """Jobs counted by kind and purpose, in the order in which they run."""
-    counted: dict[tuple[int, str], Counter[State]] = {}
+    counted: dict[str, Counter[State]] = {}
     for job in jobs:
-        purpose = "" if job.purpose == "scores" else f" {job.purpose}"
-        counted.setdefault((KINDS.index(job.kind), job.kind + purpose), Counter())[states[job.key]] += 1
-    return tuple(Work(name, counted[place, name]) for place, name in sorted(counted))
+        counted.setdefault(job.work, Counter())[states[job.key]] += 1
+    return tuple(Work(name, counted[name]) for name in sorted(counted, key=in_order))
 
 
 def cells_of(jobs: Iterable[Job], states: Mapping[str, State], values: Mapping[str, float]) -> tuple[CellProgress, ...]:

@@ -38,6 +38,7 @@ def report(
     if verify:
         _verify(made)
         return
+    made.workspace.run_store.probe()
     page = write(made, problems(made), f"osteogrid report {without_place(study)}", None)
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
@@ -79,6 +80,7 @@ def readers(
         raise StudyError("osteogrid readers: give --csv with a file of ratings, or --remove, one of the two.")
     made = planned(study, store)
     need_ingested(made.not_ingested, study)
+    made.workspace.run_store.probe()
     if csv is not None:
         said = add_readers(made, csv, truth, reference or None, threshold)
     else:

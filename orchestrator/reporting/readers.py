@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import shutil
 import time
 from collections.abc import Mapping
@@ -35,11 +36,17 @@ def add_readers(plan: Plan, csv: Path, truth: Path | None, reference: str | None
     elif "truth" not in ratings.columns:
         ratings = ratings.join(_truth_of(plan, ratings, csv), on="case", how="left", maintain_order="left")
     study = reader_study(ratings, reference_modality=reference, threshold=threshold)
+    if not (study.n_positive and study.n_negative):
+        raise StudyError(
+            f"{csv}: {study.n_positive} cases are positive and {study.n_negative} negative by their truth; "
+            "readers can be compared on cases of both kinds only, add some of the other."
+        )
     _keep(plan.workspace, ratings, study.reference, threshold)
     cases = f"{study.n_positive} positive and {study.n_negative} negative cases"
     compared = f"{', '.join(map(repr, study.modalities[:-1]))} against {study.reference!r}"
     left_out = f" ({study.flag})" if study.flag else ""
-    return f"Reader study: {len(study.readers)} readers, {cases}, {compared}{left_out}."
+    readers = f"{len(study.readers)} reader{'s' * (len(study.readers) != 1)}"
+    return f"Reader study: {readers}, {cases}, {compared}{left_out}."
 
 
 def remove_readers(workspace: Workspace) -> bool:
@@ -47,6 +54,7 @@ def remove_readers(workspace: Workspace) -> bool:
     folder = _folder(workspace)
     if not folder.exists():
         return False
+    (folder / "settings.json").unlink(missing_ok=True)  # first: without it there is no reader study
     shutil.rmtree(folder)
     return True
 
@@ -61,7 +69,7 @@ def kept_readers(workspace: Workspace, *, named: bool = True) -> ReaderStudy | N
     settings = workspace.run_store.kept_once("readers/settings")
     if settings is None:
         return None
-    path = _folder(workspace) / "ratings.parquet"
+    path = _ratings(workspace, settings)
     if not path.exists() or settings["hash"] != _hash(ratings := pl.read_parquet(path), settings):
         raise StudyError(f"{path}: not the ratings that settings.json names; add the reader study again.")
     if not named:
@@ -70,17 +78,25 @@ def kept_readers(workspace: Workspace, *, named: bool = True) -> ReaderStudy | N
 
 
 def _keep(workspace: Workspace, ratings: pl.DataFrame, reference: str, threshold: float | None) -> None:
-    settings = {"reference": reference, "threshold": threshold}
+    """Ratings lie in a file named by their hash: until the settings name it, the earlier ones count."""
+    how = {"reference": reference, "threshold": threshold}
+    settings = {**how, "hash": _hash(ratings, how), "added_at": time.strftime("%Y-%m-%d %H:%M:%S %z")}
+    before = workspace.run_store.kept_once("readers/settings")
     written = BytesIO()
     ratings.write_parquet(written)
-    added = {"hash": _hash(ratings, settings), "added_at": time.strftime("%Y-%m-%d %H:%M:%S %z")}
-    replace(_folder(workspace) / "ratings.parquet", written.getvalue())
-    replace(_folder(workspace) / "settings.json", to_json(settings | added))
+    replace(_ratings(workspace, settings), written.getvalue())
+    replace(_folder(workspace) / "settings.json", to_json(settings))
+    if before is not None and before["hash"] != settings["hash"]:
+        _ratings(workspace, before).unlink(missing_ok=True)
 
 
 def _hash(ratings: pl.DataFrame, settings: Mapping[str, object]) -> str:
     how = to_json({name: settings[name] for name in ("reference", "threshold")})
     return hashlib.sha256(ratings.write_csv().encode() + how).hexdigest()[:16]
+
+
+def _ratings(workspace: Workspace, settings: Mapping[str, object]) -> Path:
+    return _folder(workspace) / f"ratings-{settings['hash']}.parquet"
 
 
 def _folder(workspace: Workspace) -> Path:
@@ -104,10 +120,17 @@ def _joined(ratings: pl.DataFrame, truth: pl.DataFrame, path: Path) -> pl.DataFr
 
 
 def _with_patients(plan: Plan, ratings: pl.DataFrame) -> pl.DataFrame:
-    """Patients of cases that are images of the study, so that those with several images count as one."""
+    """Patients of cases that are images of the study, so that those with several images count as one.
+
+    Ids that the file gives are kept as keyed hashes, like all ids of patients in a store.
+    """
+    if "patient" in ratings.columns:
+        ids = ratings["patient"].unique().to_list()
+        hashed = [hmac.new(plan.workspace.salt(), each.encode(), hashlib.sha256).hexdigest() for each in ids]
+        return ratings.with_columns(pl.col("patient").replace_strict(ids, hashed))
     images = _images(plan)
     cases = ratings["case"].unique()
-    if "patient" in ratings.columns or not cases.is_in(images["case"].implode()).all():
+    if not cases.is_in(images["case"].implode()).all():
         return ratings
     return ratings.join(images.select("case", "patient"), on="case", how="left", maintain_order="left")
 

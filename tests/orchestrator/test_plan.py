@@ -217,6 +217,15 @@ def test_fewer_patients_of_a_class_than_folds_are_refused(tmp_path):
         take_in(workspace, quiet)
 
 
+def test_features_of_one_purpose_are_selected_without_the_others(tmp_path):
+    arm = {"task": "radiomics", "labels": {"positive": ["malignant"], "negative": ["benign"]}, "parts": 1}
+    workspace = make_workspace(tmp_path, arms=[{**arm, "robustness": {"shift": [0.1]}}])
+
+    part = planned(workspace, parse_selection(workspace.study, "kind=features purpose=perturbed", ""))
+
+    assert {job.name for job in part.selected.values()} == {"features-a-perturbed", "features-b-perturbed"}
+
+
 @pytest.mark.parametrize(
     ("only", "arm", "sentence"),
     [

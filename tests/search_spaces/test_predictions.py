@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from search_spaces.study import StudySpec
-from tests.search_spaces.builders import jobs, make_study
+from tests.search_spaces.builders import PRINTS, jobs, make_study
 
 LADDER = {"shift": [0.1], "scale": [1.2], "draws": 2, "images": 30}
 RADIOMICS = {"task": "radiomics", "labels": {"positive": ["malignant"], "negative": ["benign"]}, "parts": 2}
@@ -105,3 +105,28 @@ def test_another_reserve_changes_what_is_measured_of_development_centers_only():
     changed = {name for name in one if one[name] != other[name]}
 
     assert changed == {"features-a-perturbed-1of2", "features-a-perturbed-2of2"}
+
+
+@pytest.mark.parametrize("center", ["a", "d"])
+def test_labels_of_any_development_center_deal_another_reserve_which_is_measured_anew(center):
+    two = study(LADDER, cohort={"data": "data", "development": ["a", "d"], "external": ["b"]})
+    prints = {**PRINTS, "d": {"images": "d-i", "labels": "d-l", "boxes": "d-b"}}
+    relabeled = {**prints, center: {**prints[center], "labels": "other"}}
+    one, other = (
+        {name: job.key for name, job in jobs(two, found).items() if job.kind == "features"}
+        for found in (prints, relabeled)
+    )
+
+    changed = {name for name in one if one[name] != other[name]}
+
+    assert changed == {f"features-{name}-perturbed-{part}of2" for name in ("a", "d") for part in (1, 2)}
+
+
+def test_boxes_of_another_development_center_change_nothing_that_is_measured_here():
+    two = study(LADDER, cohort={"data": "data", "development": ["a", "d"], "external": ["b"]})
+    prints = {**PRINTS, "d": {"images": "d-i", "labels": "d-l", "boxes": "d-b"}}
+    one, other = (jobs(two, {**prints, "d": {**prints["d"], "boxes": boxes}}) for boxes in ("d-b", "other"))
+
+    name = "features-a-perturbed-1of2"
+
+    assert one[name].key == other[name].key

@@ -103,6 +103,7 @@ def test_frames_of_a_finished_study_have_the_columns_of_the_report(swept):
     assert set(results.predictions["label"]) == {0, 1}
     assert results.trials.height == 2
     assert set(results.epochs["kind"]) >= {"tune", "fit"}
+    assert any(name.endswith("-b") for name in results.epochs["name"])
 
 
 @pytest.mark.slow
@@ -120,6 +121,7 @@ def test_while_external_centers_are_sealed_no_frame_knows_them(swept):
 
         assert not study.is_open
         assert set(results.predictions["center"]) == {"a"}
+        assert not any(name.endswith("-b") for name in results.epochs["name"])
         assert "external" not in set(results.performance["role"])
         assert "sealed" in repr(results)
     finally:

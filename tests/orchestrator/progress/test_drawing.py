@@ -55,6 +55,16 @@ def test_at_80_columns_every_number_of_a_running_job_is_there():
     assert row.split()[-4:] == ["7/50", "auc", "0.735", "1:01:11"]
 
 
+def test_at_40_columns_names_of_work_are_shortened_and_no_number_is():
+    lines = drawn(40, snapshot(failures=0)).splitlines()
+
+    assert next(line for line in lines if line.startswith("jobs")).split() == [
+        "jobs",
+        *["done", "running", "waiting", "of"],
+    ]
+    assert next(line for line in lines if line.startswith("predi")).split() == ["predi…turbed", "0", "0", "30", "30"]
+
+
 def test_at_160_columns_the_cells_stand_beside_what_runs():
     heading = next(line for line in drawn(160).splitlines() if line.startswith("jobs"))
 

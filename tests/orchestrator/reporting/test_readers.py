@@ -8,8 +8,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from orchestrator.changes import changes
+from orchestrator.cli import app
 from orchestrator.intake import take_in
 from orchestrator.lock import read_lock, write_lock
 from orchestrator.reporting.readers import add_readers, kept_readers, remove_readers
@@ -97,9 +99,61 @@ def test_a_file_that_cannot_be_used_leaves_the_kept_study_alone(plan, example):
     assert kept_readers(plan.workspace).n_positive == 2
 
 
+def test_a_process_that_ended_before_the_settings_were_written_leaves_the_earlier_study(plan, example, tmp_path):
+    folder = plan.workspace.run_store.root / "readers"
+    add(plan, example)
+    earlier = {path: path.read_bytes() for path in folder.iterdir()}
+    fewer = tmp_path / "fewer.csv"
+    fewer.write_text("".join(line for line in EXAMPLE.splitlines(keepends=True) if not line.startswith("Eva")))
+    add(plan, fewer)
+
+    for path, content in earlier.items():
+        if path.name == "settings.json" or not path.exists():
+            path.write_bytes(content)
+
+    assert kept_readers(plan.workspace).readers == ("Ada", "Ben", "Eva")
+
+
+def test_names_of_readers_who_were_replaced_do_not_stay_in_the_store(plan, example, tmp_path):
+    add(plan, example)
+    fewer = tmp_path / "fewer.csv"
+    fewer.write_text("".join(line for line in EXAMPLE.splitlines(keepends=True) if not line.startswith("Eva")))
+
+    add(plan, fewer)
+
+    (kept,) = (plan.workspace.run_store.root / "readers").glob("*.parquet")
+    assert "Eva" not in pl.read_parquet(kept)["reader"]
+
+
+def test_ids_of_patients_are_kept_as_hashes_that_still_say_who_is_one_patient(plan, example):
+    heading, *rows = EXAMPLE.splitlines()
+    patients = {"case 1": "Muster 1970", "case 2": "Muster 1970", "case 3": "Roe 1980", "case 4": "Doe 1990"}
+    named = [f"{row},{next(who for case, who in patients.items() if case in row)}" for row in rows]
+    example.write_text("\n".join([f"{heading},patient", *named]) + "\n")
+
+    add(plan, example)
+
+    (kept,) = (plan.workspace.run_store.root / "readers").glob("*.parquet")
+    found = dict(pl.read_parquet(kept).select("case", "patient").unique().iter_rows())
+    assert found["case 1"] == found["case 2"]
+    assert len({*found.values()}) == 3
+    assert not {"Muster 1970", "Roe 1980", "Doe 1990"} & {*found.values()}
+
+
+def test_cases_of_one_kind_only_are_refused_and_nothing_is_kept(plan, tmp_path):
+    path = tmp_path / "negative.csv"
+    rows = [f"Ada,case {case},{modality},1,0" for case in (1, 2) for modality in ("unaided", "aided")]
+    path.write_text("\n".join(["reader,case,modality,rating,truth", *rows]) + "\n")
+
+    with pytest.raises(StudyError, match="0 cases are positive and 2 negative by their truth"):
+        add_readers(plan, path, None, None, None)
+
+    assert kept_readers(plan.workspace) is None
+
+
 def test_ratings_that_were_altered_in_the_run_store_are_refused(plan, example):
     add(plan, example)
-    path = plan.workspace.run_store.root / "readers" / "ratings.parquet"
+    (path,) = (plan.workspace.run_store.root / "readers").glob("*.parquet")
     pl.read_parquet(path).with_columns(rating=pl.col("rating") + 1).write_parquet(path)
 
     with pytest.raises(StudyError, match=r"not the ratings that settings.json names; add the reader study again"):
@@ -146,7 +200,8 @@ def test_truth_and_patients_of_opened_images_come_from_the_study(plan, tmp_path,
     said = add(opened, ratings_of(cases, tmp_path / "r.csv"))
 
     assert "2 readers, 4 positive and 4 negative cases" in said
-    kept = pl.read_parquet(opened.workspace.run_store.root / "readers" / "ratings.parquet")
+    (path,) = (opened.workspace.run_store.root / "readers").glob("*.parquet")
+    kept = pl.read_parquet(path)
     assert kept["patient"].n_unique() == 8
 
 
@@ -195,3 +250,15 @@ def test_every_report_holds_the_section_and_the_shared_one_no_name(plan, example
     report(plan, {}, "osteogrid readers", None)
     assert "No reader study was added" in page.read_text()
     assert not list(page.parent.glob("tables/readers_*"))
+
+
+@pytest.mark.parametrize("words", [["report"], ["readers", "--remove"]])
+def test_a_store_that_cannot_be_written_is_refused_in_a_sentence(plan, tmp_path, words):
+    root = plan.workspace.run_store.root
+    root.rename(tmp_path / "away")
+    root.write_text("a file where the run store should be")
+
+    done = CliRunner().invoke(app, [words[0], str(tmp_path / "study.yaml"), "--store", str(root.parent), *words[1:]])
+
+    assert isinstance(done.exception, StudyError)
+    assert "the run store cannot be written" in str(done.exception)
