@@ -87,6 +87,12 @@ def holder_of(folder: Path) -> dict[str, Any] | None:
     return body if _is_held(body) else None
 
 
+def was_released(folder: Path) -> bool:
+    """Whether the last holder gave the lease back; a driver that was killed did not."""
+    newest = newest_number(folder)
+    return bool(newest) and bool(json.loads((folder / f"{newest:06d}.json").read_text()).get("released"))
+
+
 def claim(folder: Path, owner: str) -> int:
     """Take the next number of a job's claim; every earlier worker of that job is stale from now on."""
     while True:

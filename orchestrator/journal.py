@@ -18,6 +18,8 @@ from search_spaces.job import Job
 
 _RESULTS = {"value": "value", "epoch": "best_epoch", "epochs_trained": "epochs_trained"}
 """Values of a result that become metrics, and their names there."""
+_COUNTING = {"features"}
+"""Kinds whose journal counts regions: of a center that is still sealed that tells how many lesions it has."""
 
 
 def job_records(plan: Plan, schedule: Schedule | None, *, is_over: bool = False) -> Iterator[JobRecord]:
@@ -113,7 +115,7 @@ def _record(job: Job, status: Status, record: Mapping[str, Any], attempt: Path |
         started_ms=int(started * 1000),
         ended_ms=int(ended * 1000) if ended else None,
         hyperparameters=dict(record.get("hyperparameters") or _given(attempt)),
-        epochs=epochs_of(attempt) if attempt else [],
+        epochs=epochs_of(attempt) if attempt and job.kind not in _COUNTING else [],
         metrics=metrics,
         used_by=beside.users,
         certificate=certificate_of(attempt) if attempt else None,

@@ -16,7 +16,8 @@ from orchestrator.plan import Plan
 from orchestrator.reporting.certificates import certificates, trainings
 from orchestrator.reporting.coefficients import coefficients, elastic_net_rows
 from orchestrator.reporting.histories import trials, tuning_rows
-from orchestrator.reporting.results import cells, compare_cells, labels, predictions, published
+from orchestrator.reporting.published import published
+from orchestrator.reporting.results import cells, compare_cells, labels, predictions
 
 if TYPE_CHECKING:
     from evaluation.comparison.comparing import Comparison
@@ -57,7 +58,7 @@ class Results:
         score, class (0 is the target)."""
         from evaluation.tables import DETECTIONS
 
-        found = published(self.made, "detections", self.made.external_open)
+        found = published(self.made, "detections", open_external=self.made.external_open)
         return pl.concat([pl.DataFrame(schema=DETECTIONS), *found])
 
     @cached_property

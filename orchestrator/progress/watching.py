@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from infra.lease import holder_of
+from infra.lease import holder_of, was_released
 from orchestrator.plan import Plan
 from orchestrator.progress.drawing import View
 from orchestrator.progress.reading import Reading
@@ -39,7 +39,9 @@ def watch(plan: Callable[[], Plan], console: Console, interval: float, *, sleep:
                 screen.show(title, snapshot)
     except KeyboardInterrupt:
         return
-    console.print(f"{name}: the sweep has ended.", soft_wrap=True)
+    ended = "the sweep has ended."
+    gone = "the sweep's driver is gone before its end; `make sweep` goes on from there."
+    console.print(f"{name}: {ended if was_released(made.workspace.lease) else gone}", soft_wrap=True)
 
 
 def _moments(plan: Callable[[], Plan], made: Plan, interval: float, sleep: Sleep) -> Iterator[tuple[str, Snapshot]]:

@@ -50,7 +50,7 @@ def gather(
         study=study.name,
         description=study.description,
         created=datetime.now().astimezone(),
-        cohort=frame("cohort", _cohort(plan)),
+        cohort=frame("cohort", cohort_rows(plan)),
         quarantine=frame("quarantine", _quarantine(plan)),
         leakage=pl.read_parquet(plan.workspace.findings),
         cells=frame("cells", _cells(plan, lock)),
@@ -77,15 +77,19 @@ def gather(
     )
 
 
-def _cohort(plan: Plan) -> Iterator[Row]:
+def cohort_rows(plan: Plan) -> Iterator[Row]:
+    """Patients, images and boxes of each center, and of each label where labels may be seen."""
     study = plan.workspace.study
     for name in study.cohort.centers:
         center = plan.cohort.centers[name]
         role = "development" if name in study.cohort.development else "external"
         joined = center.images.select("image", "patient").join(center.labels, on="image")
-        yield {"center": name, "role": role, "label": None, **_counts(joined, center.boxes)}
-        if role == "external" and not plan.external_open:
-            continue  # how common a label is there is a result, too
+        is_sealed = role == "external" and not plan.external_open
+        # How common a label is there is a result, too, and boxes tell it where only lesions have them.
+        unknown = {"boxes": None} if is_sealed else {}
+        yield {"center": name, "role": role, "label": None, **_counts(joined, center.boxes), **unknown}
+        if is_sealed:
+            continue
         for label in sorted(joined["label"].unique()):
             yield {
                 "center": name,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from orchestrator.plan import Plan
+from orchestrator.reporting.published import published
 from orchestrator.reporting.results import cells as cells_of
 from orchestrator.reporting.results import labels
 from orchestrator.reporting.saliency import explained, maps
@@ -105,17 +106,9 @@ def _boards(plan: Plan, cells: list[str]) -> list[Panel]:
     from evaluation.comparison.panels import panels
 
     seal = {"open_external": plan.external_open}
-    found = replicate_scores(pl.concat(_predictions(plan, cells)), labels(plan, **seal), cells_of(plan, None), **seal)
+    of_cells = published(plan, "predictions", of=lambda job: job.purpose == "scores" and job.cell in cells, **seal)
+    found = replicate_scores(pl.concat(of_cells), labels(plan, **seal), cells_of(plan, None), **seal)
     return list(panels(image_scores(found), found))
-
-
-def _predictions(plan: Plan, cells: list[str]) -> Iterator[pl.DataFrame]:
-    for key, record in plan.finished.items():
-        job = plan.jobs[key]
-        is_score = job.kind == "predict" and job.purpose == "scores" and job.cell in cells
-        if is_score and (plan.external_open or not job.sealed):
-            folder = plan.workspace.run_store.attempts(key) / str(record["attempt"])
-            yield pl.read_parquet(folder / "predictions.parquet")
 
 
 def _of_arm(cells: list[str], scores: pl.DataFrame, maps: pl.DataFrame, centers: Mapping[str, Center]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from orchestrator.lock import Lock
 from orchestrator.plan import Plan
+from orchestrator.reporting.published import published
 from orchestrator.reporting.saliency import maps
 from search_spaces.arms import Arm
 from search_spaces.recipes import reads_boxes
@@ -37,7 +38,7 @@ def predictions(plan: Plan, *, open_external: bool) -> pl.DataFrame:
     """The prediction tables of all finished predict jobs, of images as they are and of perturbed ones."""
     from evaluation.tables import PREDICTIONS
 
-    return pl.concat([pl.DataFrame(schema=PREDICTIONS), *published(plan, "predictions", open_external)])
+    return pl.concat([pl.DataFrame(schema=PREDICTIONS), *published(plan, "predictions", open_external=open_external)])
 
 
 def further(plan: Plan, *, open_external: bool) -> Further:
@@ -46,10 +47,11 @@ def further(plan: Plan, *, open_external: bool) -> Further:
     from evaluation.tables import DETECTIONS
 
     centers = _readable(plan, open_external=open_external)
+    boxes = published(plan, "detections", open_external=open_external)
     return Further(
         attributes=attributes(centers),
         lesions=lesions(plan, centers),
-        detections=pl.concat([pl.DataFrame(schema=DETECTIONS), *published(plan, "detections", open_external)]),
+        detections=pl.concat([pl.DataFrame(schema=DETECTIONS), *boxes]),
         maps=maps(plan, centers, open_external=open_external),
         variants=variants(plan),
     )
@@ -94,16 +96,6 @@ def _attributes(center: Center) -> pl.DataFrame:
     return images.select(
         "center", "image", "age", "sex", "view", (pl.col("side") * pl.col("spacing_mm")).alias("lesion_size")
     )
-
-
-def published(plan: Plan, table: str, open_external: bool) -> Iterator[pl.DataFrame]:
-    """One table of every finished job that scored images; the tables carry the cell they were made for."""
-    for key, record in plan.finished.items():
-        job = plan.jobs[key]
-        if job.kind == "predict" and job.purpose != "saliency" and (open_external or not job.sealed):
-            path = plan.workspace.run_store.attempts(key) / str(record["attempt"]) / f"{table}.parquet"
-            if path.exists() or table == "predictions":
-                yield pl.read_parquet(path)
 
 
 def _readable(plan: Plan, *, open_external: bool) -> dict[str, Center]:

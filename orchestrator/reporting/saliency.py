@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from orchestrator.plan import Plan
+from orchestrator.reporting.published import published
 from search_spaces.arms import Arm
 from search_spaces.recipes import reads_boxes
 
@@ -24,7 +25,7 @@ def maps(plan: Plan, centers: Mapping[str, Center], *, open_external: bool) -> M
 
     marks = [_marks(arm, name, center) for arm in explained(plan) for name, center in centers.items()]
     return Maps(
-        maps=pl.concat([pl.DataFrame(schema=SALIENCY), *_published(plan, open_external)]),
+        maps=pl.concat([pl.DataFrame(schema=SALIENCY), *published(plan, "saliency", open_external=open_external)]),
         marks=pl.concat([pl.DataFrame(schema=MARKS), *marks]),
         reasons=dict(_reasons(plan)),
     )
@@ -33,12 +34,6 @@ def maps(plan: Plan, centers: Mapping[str, Center], *, open_external: bool) -> M
 def explained(plan: Plan) -> list[Arm]:
     """The arms of the study that ask for maps."""
     return [arm for arm in plan.workspace.study.arms if getattr(arm, "saliency", None) is not None]
-
-
-def _published(plan: Plan, open_external: bool) -> Iterator[pl.DataFrame]:
-    for key, record in plan.finished.items():
-        if plan.jobs[key].purpose == "saliency" and (open_external or not plan.jobs[key].sealed):
-            yield pl.read_parquet(plan.workspace.run_store.attempts(key) / str(record["attempt"]) / "saliency.parquet")
 
 
 def _marks(arm: Arm, name: str, center: Center) -> pl.DataFrame:

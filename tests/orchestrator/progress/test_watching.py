@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -88,3 +89,19 @@ def test_an_interrupt_ends_the_view_and_leaves_the_sweep_alone(workspace):
 
         assert "the sweep has ended" not in text
         assert (lease.folder / f"{lease.number:06d}.json").read_text().count("released") == 0
+
+
+def test_a_driver_that_was_killed_has_not_ended_its_sweep(workspace):
+    lease = Lease(workspace.lease)
+    lease.__enter__()
+    held = lease.folder / f"{lease.number:06d}.json"
+    body = json.loads(held.read_text())
+
+    def kill():
+        lease.__exit__()
+        held.write_text(json.dumps({**body, "pid": 2**22 + 1}))  # above the highest number that Linux gives a process
+
+    text = watched(workspace, Hours(nothing, kill))
+
+    assert "the sweep has ended" not in text
+    assert "driver is gone before its end; `make sweep` goes on" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from evaluation.report.context import SCHEMAS
 from orchestrator.intake import known, take_in
 from orchestrator.plan import Plan, make_plan
+from orchestrator.reporting.facts import cohort_rows
 from orchestrator.reporting.flow import flow_rows
 from orchestrator.selection import Selection
 from orchestrator.workspace import Workspace
@@ -57,7 +59,12 @@ def sealed(workspace: Workspace) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def opened(workspace: Workspace, sealed: pl.DataFrame) -> pl.DataFrame:
+def sealed_cohort(workspace: Workspace) -> list[dict[str, Any]]:
+    return list(cohort_rows(plan_of(workspace)))
+
+
+@pytest.fixture(scope="module")
+def opened(workspace: Workspace, sealed: pl.DataFrame, sealed_cohort: list[dict[str, Any]]) -> pl.DataFrame:
     run_here(workspace, tasks=FAKES)
     return frame(plan_of(workspace))
 
@@ -110,3 +117,7 @@ def test_corpora_are_counted_apart_from_centers(sealed):
 
     assert set(corpus["center"]) == {"chest"}
     assert set(corpus["step"]) == {"found", "ingested"}
+
+
+def test_of_a_sealed_center_neither_labels_nor_boxes_are_counted(sealed_cohort):
+    assert [(row["label"], row["boxes"]) for row in sealed_cohort if row["center"] == "b"] == [(None, None)]
