@@ -58,12 +58,12 @@ def mapped(maps: pl.DataFrame, marks: pl.DataFrame, cells: pl.DataFrame) -> pl.D
 
 def _of_cell(maps: pl.DataFrame, marks: pl.DataFrame) -> Iterator[dict[str, Any]]:
     places = maps.select(_MAP).unique().sort(_MAP).with_row_index("place")
-    placed = maps.join(places, on=_MAP)
-    regions = placed.group_by("arm", "cell", *_MAP, "place").agg(
+    placed = maps.join(places, on=_MAP, maintain_order="left")  # sums in one order: the same bits each time
+    regions = placed.group_by("arm", "cell", *_MAP, "place", maintain_order=True).agg(
         pl.col(*_SQUARE).first(),
         pl.col("randomized").mean(),
         replicates=pl.len().cast(pl.Int64),
-        shapes=pl.struct("rows", "columns").unique(),
+        shapes=pl.struct("rows", "columns").unique(maintain_order=True),
         grid=pl.format("{} × {}", pl.col("rows").max(), pl.col("columns").max()),
     )
     regions = regions.join(

@@ -161,7 +161,8 @@ class _Images:
         cells = {cell: place for place, cell in enumerate(wide.columns[3:])}
         ladders = dict(part.select("cell", "ladder").unique().iter_rows()) if "ladder" in part.columns else {}
         changes = wide.select(pl.col(cell).cast(pl.Float64).fill_null(nan) for cell in cells).to_numpy()
-        spread = dict(part.group_by("cell").agg(pl.col("spread").mean()).iter_rows())
+        # One value per cell: a mean of equal numbers would differ in its last bits with the number of threads.
+        spread = dict(part.group_by("cell").agg(pl.col("spread").first()).iter_rows())
         spreads = np.array([spread[cell] if spread[cell] > 0 else nan for cell in cells], dtype=np.float64)
         patients = wide["patient"].rank("dense").to_numpy()
         return cls(changes, cells, patients, frozenset(part["arm"]), spreads, ladders)

@@ -25,6 +25,9 @@ RATINGS = REQUIRED | OPTIONAL | OF_READERS
 """
 
 _READING = ("reader", "case", "modality")
+_NAMES = ("reader", "modality", *OF_READERS)
+"""What the report's tables show of a file."""
+_NAME = "a name that does not begin with =, +, - or @: spreadsheets would compute it in the report's tables; rename it"
 
 
 def load_readers(path: str | Path) -> pl.DataFrame:
@@ -33,11 +36,13 @@ def load_readers(path: str | Path) -> pl.DataFrame:
     Columns reader, case, modality, rating (higher meaning more likely positive), and patient, truth, experience and
     group if there; other columns are ignored, blanks around values too. Raises StudyError with file, row (the header is
     row 1), column and value for a missing column, an empty or non-numeric value, a truth other than 0 and 1, a reading
-    that occurs twice, a case with two truths or two patients, a reader with two experiences or groups, fewer than two
-    modalities, and a reader who has no reading in one of them.
+    that occurs twice, a case with two truths or two patients, a reader with two experiences or groups, a name that
+    spreadsheets take for a formula, fewer than two modalities, and a reader who has no reading in one of them.
     """
     table = _table(path, REQUIRED, OPTIONAL | OF_READERS)
     columns = [column for column in RATINGS if column in table.columns]
+    for column in [name for name in _NAMES if name in columns]:
+        _refuse(table.filter(pl.col(column).str.contains(r"^[=+@-]")), path, column, _NAME)
     number = pl.col("rating").cast(pl.Float64, strict=False)
     _refuse(
         table.filter(~number.is_finite().fill_null(False)), path, "rating", "a number; correct it or delete the row"

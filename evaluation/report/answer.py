@@ -141,9 +141,13 @@ def _sentence(context: ReportContext, row: Facts) -> Sentence:
 
 
 def _caveat(frame: pl.DataFrame) -> str:
-    covered = {text for row in frame.to_dicts() if (text := uncertainty(row))}
-    over = f", {covered.pop()}" if len(covered) == 1 else ""
+    covered = sorted({text for row in frame.to_dicts() if (text := uncertainty(row))})
+    some = "some " * (len(covered) > 1)
+    over = "".join(f", {some}{text}" for text in covered)
+    few = any("case uncertainty only" in text for text in covered)
     return (
         f"Differences of mean AUCs of single models, first minus second, with 95% intervals{over}. Gains, loses: the "
         f"whole interval and the adjusted p below {SIGNIFICANCE} say so. Not settled is not the same as no difference."
+        + " Case uncertainty only: this holds for the models that were trained, not for others trained alike."
+        * few
     )

@@ -59,19 +59,23 @@ def of_tables(place: str, found: pl.DataFrame, computed: pl.DataFrame) -> list[D
     said += [Difference(f"{place}, row {row}", "it is missing", "") for row in _only(other, one)]
     said += [Difference(f"{place}, row {row}", "computed again there is no such row", "") for row in _only(one, other)]
     both = one.join(other, on="row", how="inner", suffix=" again", maintain_order="right")
+    if one.join(other, on="row", how="semi", maintain_order="left")["row"].to_list() != both["row"].to_list():
+        said.append(Difference(place, "its rows stand in another order", ""))  # the page names rows by their line
     return said + [change for name in columns for change in _values(place, both, name, computed.schema[name])]
 
 
 def of_pages(place: str, found: str, computed: str) -> list[Difference]:
     """Sections that differ, each with the first text in it that does."""
     one, other = _parts(found), _parts(computed)
-    return [
+    said = [
         Difference(f"{place}, {name}", *_first_change(one[name], other[name]))
         if name in one and name in other
         else Difference(f"{place}, {name}", "it is missing" if name in other else "the report has no such part", "")
         for name in dict.fromkeys([*other, *one])
         if not _same(one.get(name), other.get(name))
     ]
+    moved = set(one) == set(other) and list(one) != list(other)
+    return said + [Difference(place, "its sections stand in another order", "")] * moved
 
 
 def parts_of(page: str) -> list[str]:
@@ -163,7 +167,8 @@ def _first_change(found: str, computed: str) -> tuple[str, str]:
     """The first texts that differ, or that only the markup does."""
     for one, other in zip_longest(_texts(found), _texts(computed), fillvalue=""):
         if one != other:
-            same = next((at for at, signs in enumerate(zip(one, other, strict=False)) if signs[0] != signs[1]), 0)
+            signs = enumerate(zip(one, other, strict=False))
+            same = next((at for at, (first, second) in signs if first != second), min(len(one), len(other)))
             start = max(0, same - LONGEST // 4)  # a figure is one long text
             return _quoted(one[start:]), _quoted(other[start:])
     return "other markup around the same texts", ""

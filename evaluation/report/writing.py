@@ -27,7 +27,7 @@ def write_report(context: ReportContext, folder: Path) -> Path:
     """Write report.html and tables/ into the folder, each file at once or not at all; returns report.html.
 
     Numbers are rounded in the report and in full in the tables: CSV, or Parquet where that would be larger than
-    LARGEST_CSV. Scores of single patients are in neither.
+    LARGEST_CSV. Tables hold no score of a single patient; the gallery shows those of its few radiographs.
     """
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)

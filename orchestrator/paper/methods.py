@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from orchestrator.paper.methods_models import initializations, models, pretraining, training, tuning
-from orchestrator.paper.methods_statistics import decisions, explanations, inference, robustness, summaries
+from orchestrator.paper.methods_statistics import (
+    calibration,
+    decisions,
+    explanations,
+    heterogeneity,
+    inference,
+    robustness,
+    summaries,
+)
 from orchestrator.paper.words import Section, counted, gap, listed, section
 from search_spaces.study import StudySpec
 
@@ -47,7 +55,9 @@ def methods(subject: Subject) -> list[Section]:
         _aggregation(study),
         decisions(study),
         inference(study),
+        calibration(context),
         summaries(study, context),
+        heterogeneity(context),
         robustness(study),
         explanations(study),
         _seal(subject),

@@ -80,29 +80,47 @@ def inference(study: StudySpec) -> Section:
         f"Non-inferiority was tested with a margin of {margin:g} on the AUC {cite('liu2006')}."
         if margin is not None
         else "",
-        "The unit of analysis is the patient.",
+        "AUCs, sensitivities, specificities and predictive values are of images. Several images of a patient count as "
+        "one cluster in the variances of AUCs, in the tests of decisions and in every bootstrap, but as independent in "
+        "exact intervals.",
+    )
+
+
+def calibration(context: ReportContext) -> Section:
+    """Measures of calibration and recalibration, where a cell has any."""
+    return section(
+        "calibration",
+        "Calibration",
+        "Brier score, slope and intercept, observed to expected ratio and the integrated calibration index "
+        f"{cite('brier1950', 'cox1958', 'austin2019')}, as predicted and after Platt and isotonic recalibration fitted "
+        f"on the reserve {cite('platt1999', 'zadrozny2002')}."
+        if context.seen.calibration.height
+        else "",
+    )
+
+
+def heterogeneity(context: ReportContext) -> Section:
+    """Summaries over external centers, where there are several."""
+    return section(
+        "heterogeneity",
+        "Heterogeneity across centers",
+        "External centers were summarized by random effects (REML, Hartung and Knapp) with prediction intervals, τ, I² "
+        f"and Cochran's Q, and with each center left out {cite('hartung2001', 'higgins2002', 'cochran1954')}."
+        if context.seen.heterogeneity.height
+        else "",
     )
 
 
 def summaries(study: StudySpec, context: ReportContext) -> Section:
-    """Calibration, net benefit, heterogeneity, subgroups, detection."""
+    """Net benefit, subgroups, detection."""
     plan, seen = study.analysis, context.seen
     risks = listed(f"{risk:.0%}" for risk in plan.net_benefit)
     compared = f", with differences of net benefit at risks of {risks}" if plan.net_benefit else ""
     detects = any(arm.task == "detection" for arm in study.arms)
     return section(
         "secondary",
-        "Calibration, usefulness, centers and subgroups",
-        "Calibration: Brier score, slope and intercept, observed to expected ratio and the integrated calibration "
-        f"index {cite('brier1950', 'cox1958', 'austin2019')}, as predicted and after Platt and isotonic recalibration "
-        f"fitted on the reserve {cite('platt1999', 'zadrozny2002')}."
-        if seen.calibration.height
-        else "",
+        "Usefulness, subgroups and detection",
         f"Decision curves {cite('vickers2006')}{compared}." if seen.decision_curves.height else "",
-        "External centers were summarized by random effects (REML, Hartung and Knapp) with prediction intervals, τ, I² "
-        f"and Cochran's Q, and with each center left out {cite('hartung2001', 'higgins2002', 'cochran1954')}."
-        if seen.heterogeneity.height
-        else "",
         f"Subgroups of the external images by {listed(plan.subgroups).replace('_', ' ')}, as far as these are known."
         if plan.subgroups and seen.subgroups.height
         else "",

@@ -24,7 +24,8 @@ def frames() -> dict[str, pl.DataFrame]:
     """The frames by the name of their field."""
     makers = (effects, decisions, calibration, decision_curves, net_benefit, heterogeneity, center_probe, subgroups)
     more = (curve_bands, calibration_curves, precision_recall, localization, froc, stability, stability_pairs)
-    return {make.__name__: built(make.__name__, make()) for make in (*makers, *more)}
+    mapped = (saliency, saliency_pairs)
+    return {make.__name__: built(make.__name__, make()) for make in (*makers, *more, *mapped)}
 
 
 def built(name: str, rows: Iterable[Row]) -> pl.DataFrame:
@@ -229,3 +230,20 @@ def stability_pairs() -> Iterable[Row]:
         yield row | payoff | {"family": "payoff", "effect": "payoff"}
         yield row | {"first": PAIRS[0][0], "second": PAIRS[0][1], "family": "planned pairs", "effect": "pair"}
         yield row | {"first": SECOND, "second": SCRATCH, "family": "all pairs", "effect": "pair"}
+
+
+def saliency() -> Iterable[Row]:
+    for (role, center), cell in product(WHERE, (BEST, SECOND)):
+        row: Row = {"arm": "classification", "cell": cell, "role": role, "center": center, "decisions": "all"}
+        row |= {"maps": 40, "images": 38, "patients": 30, "chance": 0.21, "chance_pointing": 0.25, "grid": "7 × 7"}
+        row |= {"pointing": 0.75, "pointing_low": 0.6, "pointing_high": 0.87, "randomized": 0.12, "replicates": 3.0}
+        row |= {"energy": 0.44, "energy_low": 0.4, "energy_high": 0.48, "iou_50": 0.3}
+        yield row | {"method": "pointing: Clopper-Pearson; energy: normal"}
+
+
+def saliency_pairs() -> Iterable[Row]:
+    for (role, center), measure in product(WHERE, ("pointing", "energy")):
+        row: Row = {"arm": "classification", "role": role, "center": center, "measure": measure}
+        row |= {"first": BEST, "second": SECOND, "maps": 40, "patients": 30, "value_first": 0.75, "value_second": 0.5}
+        row |= {"difference": 0.25, "low": 0.1, "high": 0.4, "p": 0.003, "p_adjusted": 0.006, "adjustment": "holm"}
+        yield row | {"method": "McNemar mid-p; Tango score"}

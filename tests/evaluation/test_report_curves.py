@@ -146,6 +146,13 @@ def test_each_center_stands_with_its_counts_above_the_summary_and_the_range_of_a
     assert diamond["text"] == ["0.700 (0.600–0.800); I² 8.1%, τ 0.020, Q p\u00a0=\u00a00.300"]
 
 
+def test_centers_named_by_numbers_keep_rows_of_their_own() -> None:
+    figure = areas_by_center(example(), "classification")
+
+    assert figure is not None
+    assert json.loads(figure.json)["layout"]["yaxis"]["type"] == "category"
+
+
 def test_contrasts_by_center_have_the_interval_over_cases_that_is_pooled() -> None:
     figure = differences_by_center(example(), "classification")
 

@@ -13,6 +13,7 @@ from evaluation.report.answer import MOST_TOLD, answer, verdict
 from evaluation.report.context import ReportContext
 from evaluation.report.figures.effects import Differences, effects
 from evaluation.report.figures.flow import flow
+from evaluation.report.tables.effects import named_effects
 from evaluation.report.tables.study import flow_counts
 from tests.evaluation.report_example import comparison, example, no_comparison, unstarted
 from tests.evaluation.report_flow import CENTERS
@@ -105,6 +106,39 @@ def test_of_many_sources_the_first_are_told_and_the_rest_counted():
 
     assert found is not None
     assert (len(found.arms[0].sentences), found.arms[0].untold) == (MOST_TOLD, 9 - MOST_TOLD)
+
+
+def test_intervals_that_cover_less_than_others_are_told_beside_the_words():
+    few = pl.when(pl.col("effect") == "source").then(pl.lit("DeLong, case uncertainty only")).otherwise("method")
+    found = answer(with_effects(method=few))
+
+    assert found is not None
+    assert ", some case uncertainty only (fewer than 3 replicates), some over cases and 3 replicates." in found.caveat
+    assert found.caveat.endswith("this holds for the models that were trained, not for others trained alike.")
+    everywhere = answer(example())
+    assert everywhere is not None
+    assert "trained alike" not in everywhere.caveat
+
+
+def test_with_one_external_center_words_figure_and_table_keep_the_primary_family_and_its_p():
+    at_center = (pl.col("role") == "external") & (pl.col("center") == "center_b")
+    context = with_effects(p_adjusted=pl.when(at_center).then(0.3).otherwise("p_adjusted"))
+    one = context.comparison.effects.filter(~pl.col("center").is_in(["center_c", "stratified"]))
+    alone = replace(
+        context,
+        cohort=context.cohort.filter(pl.col("center") != "center_c"),
+        comparison=replace(context.comparison, effects=one),
+    )
+
+    found, drawn = answer(alone), effects(alone)
+    (table, *_) = named_effects(alone)
+
+    assert found is not None
+    assert drawn is not None
+    assert (drawn.place, table.id) == ("External, center_b", "effects-external-center_b")
+    assert found.arms[0].sentences[0].verdict == "gains"
+    assert drawn.kinds[0].rows[0].heading.tags == ("primary",)
+    assert [row[0].tags for group in table.groups for row in group.rows].count(("primary",)) == 1
 
 
 def test_a_sealed_study_is_answered_on_the_reserve():

@@ -65,6 +65,7 @@ def test_centers_are_pooled_by_reml_with_hartung_and_knapp_on_the_logit_scale() 
     assert [found[name].text for name in ("τ", "I²", "Q")] == ["0.020", "8.1%", "1.08"]
     assert found["Without center_b"] == Entry("0.700", ("0.600–0.800",), title="one center")
     assert len(table.groups[0].rows) == 4
+    assert "the interval may be narrower than that of any of them; then go by the normal one" in table.explanation
 
 
 def test_contrasts_over_centers_have_signs() -> None:

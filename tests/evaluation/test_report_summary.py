@@ -42,7 +42,7 @@ def test_the_first_screen_says_over_what_a_named_effect_is_averaged(page: Page) 
 @pytest.mark.parametrize(("name", "word"), [("hommel", "Hommel"), ("bh", "Benjamini-Hochberg")])
 def test_the_adjustment_is_called_what_the_plan_chose(name: str, word: str) -> None:
     found = comparison()
-    frames = ("effects", "contrasts", "decisions", "stability_pairs")
+    frames = ("effects", "contrasts", "decisions", "stability_pairs", "saliency_pairs")
     others = {frame: getattr(found, frame).with_columns(adjustment=pl.lit(name)) for frame in frames}
 
     text = Page(render(example(comparison=replace(found, **others)))).text

@@ -14,6 +14,7 @@ from orchestrator.intake import take_in
 from orchestrator.lock import Lock, after_training, is_intact, read_lock, write_lock, write_opened
 from orchestrator.plan import Plan
 from orchestrator.workspace import Workspace
+from search_spaces.errors import StudyError
 from tests.orchestrator.places import STUDY, make_workspace, write_center
 from tests.orchestrator.test_plan import planned
 
@@ -160,6 +161,15 @@ def test_a_lock_of_a_version_without_ladders_still_works_and_knows_none(tmp_path
     replace(workspace.lock, to_json({name: value for name, value in body.items() if name not in NEW}))
 
     assert changes(*now(workspace)) == []
+
+
+def test_a_lock_of_a_later_version_is_refused_in_a_sentence(tmp_path):
+    workspace = make_workspace(tmp_path)
+    workspace.lock.parent.mkdir(parents=True)
+    workspace.lock.write_text('{"cells": [], "seals": 2}')
+
+    with pytest.raises(StudyError, match="locks 'seals', which this version of osteogrid does not know"):
+        read_lock(workspace)
 
 
 def test_when_a_change_was_first_seen_is_noted_once_and_survives_its_end(tmp_path):

@@ -25,8 +25,8 @@ Network = Callable[[torch.Tensor], torch.Tensor]
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 GAIN = 0.25
-"""By which a way must be faster than a plainer one: another arithmetic gives other weights, and two sweeps of a study on
-one machine should not differ because something else was running."""
+"""By which a way must be faster than a plainer one: another arithmetic gives other weights, and two sweeps of a study
+on one machine should not differ because something else was running."""
 ROUNDS = 3
 CPU_INPUTS = 8
 """Of a batch, in the check on a CPU, where a step's time grows with its inputs anyway."""

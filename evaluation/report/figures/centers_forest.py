@@ -159,7 +159,13 @@ def _layout(across: str, centers: list[str], *, zero: bool) -> go.Layout:
     layout.update(
         height=200 + 48 * len(rows),
         margin={"l": 190},
-        yaxis={"categoryorder": "array", "categoryarray": rows[::-1], "range": [-0.6, len(rows) - 0.4], "title": None},
+        yaxis={
+            "type": "category",  # else centers named 1, 2 or 2024-01 would be taken for numbers or dates
+            "categoryorder": "array",
+            "categoryarray": rows[::-1],
+            "range": [-0.6, len(rows) - 0.4],
+            "title": None,
+        },
         xaxis={"tickformat": "+.2f" if zero else ".2f", "nticks": 9},
         legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
     )

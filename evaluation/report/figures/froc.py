@@ -8,18 +8,8 @@ import plotly.graph_objects as go
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.figures.drawing import Figure, as_json, legend_name, plain_layout
-from evaluation.report.figures.views import (
-    View,
-    allowed,
-    band,
-    curve,
-    faint_entry,
-    labels,
-    rows_of_legend,
-    styles,
-    views,
-)
+from evaluation.report.figures.drawing import Figure, legend_name, plain_layout
+from evaluation.report.figures.views import Curves, View, band, curve, faint_entry, figure_of, labels, styles
 from evaluation.report.numbers import count, fraction
 
 TICKS = {
@@ -38,21 +28,8 @@ TICKS = {
 
 def froc(context: ReportContext, arm: str) -> Figure | None:
     """All detectors of an arm at every place, the most general one visible, and planned pairs; None without a curve."""
-    found = views(context, arm, context.seen.froc)
-    if not found:
-        return None
-    most = allowed(sum(len(view.cells) for view in found))
-    figure = go.Figure(layout=_layout(rows_of_legend(context, found)))
-    for choice, view in enumerate(found):
-        figure.add_traces([trace.update(meta=choice, visible=choice == 0) for trace in _view(context, view, most)])
-    return Figure(
-        arm,
-        as_json(figure),
-        tuple(view.name for view in found),
-        asks="Shown:",
-        spoken=f"FROC curves of {arm}; sensitivities at fixed numbers of false positives are in the tables below",
-        csv="froc",
-    )
+    spoken = "FROC curves of {arm}; sensitivities at fixed numbers of false positives are in the tables below"
+    return figure_of(context, arm, Curves("froc", _layout, _view, spoken))
 
 
 def _view(context: ReportContext, view: View, most: int) -> Iterator[go.Scatter]:

@@ -9,30 +9,17 @@ import plotly.graph_objects as go
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.figures.drawing import Figure, as_json, legend_name, plain_layout
+from evaluation.report.figures.drawing import Figure, legend_name, plain_layout
 from evaluation.report.figures.points import marks, rules_legend
 from evaluation.report.figures.roc import Measured, bands, measured
-from evaluation.report.figures.views import View, allowed, curve, faint_entry, labels, rows_of_legend, styles, views
+from evaluation.report.figures.views import Curves, View, curve, faint_entry, figure_of, labels, styles
 from evaluation.report.numbers import count, estimate, fraction, percent, threshold
 
 
 def precision_recall(context: ReportContext, arm: str) -> Figure | None:
     """All cells at the pooled places of an arm, and its planned pairs with bands; None without a curve."""
-    found = views(context, arm, context.seen.precision_recall)
-    if not found:
-        return None
-    most = allowed(sum(len(view.cells) for view in found))
-    figure = go.Figure(layout=_layout(rows_of_legend(context, found)))
-    for choice, view in enumerate(found):
-        figure.add_traces([trace.update(meta=choice, visible=choice == 0) for trace in _view(context, view, most)])
-    return Figure(
-        arm,
-        as_json(figure),
-        tuple(view.name for view in found),
-        asks="Shown:",
-        spoken=f"Precision-recall curves of {arm}; average precisions are in performance.csv",
-        csv="precision_recall",
-    )
+    spoken = "Precision-recall curves of {arm}; average precisions are in performance.csv"
+    return figure_of(context, arm, Curves("precision_recall", _layout, _view, spoken))
 
 
 def _view(context: ReportContext, view: View, most: int) -> Iterator[go.Scatter]:

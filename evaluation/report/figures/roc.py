@@ -9,19 +9,18 @@ import plotly.graph_objects as go
 import polars as pl
 
 from evaluation.report.context import ReportContext
-from evaluation.report.figures.drawing import Figure, as_json, corners, legend_name, plain_layout
+from evaluation.report.figures.drawing import Figure, corners, legend_name, plain_layout
 from evaluation.report.figures.points import marks, rules_legend
 from evaluation.report.figures.views import (
+    Curves,
     View,
-    allowed,
     band,
     curve,
     faint_entry,
+    figure_of,
     labels,
     pooled_rows,
-    rows_of_legend,
     styles,
-    views,
 )
 from evaluation.report.numbers import count, estimate, fraction, threshold
 
@@ -31,21 +30,8 @@ Measured = dict[tuple[str, str, str], dict[str, Any]]
 
 def roc(context: ReportContext, arm: str) -> Figure | None:
     """All cells at every place of an arm, the most general one visible, and its planned pairs; None without a curve."""
-    found = views(context, arm, context.seen.roc)
-    if not found:
-        return None
-    most = allowed(sum(len(view.cells) for view in found))
-    figure = go.Figure(layout=_layout(rows_of_legend(context, found)))
-    for choice, view in enumerate(found):
-        figure.add_traces([trace.update(meta=choice, visible=choice == 0) for trace in _view(context, view, most)])
-    return Figure(
-        arm,
-        as_json(figure),
-        tuple(view.name for view in found),
-        asks="Shown:",
-        spoken=f"ROC curves of {arm}; AUCs are in the tables under Discrimination, counts under Operating points",
-        csv="roc",
-    )
+    spoken = "ROC curves of {arm}; AUCs are in the tables under Discrimination, counts under Operating points"
+    return figure_of(context, arm, Curves("roc", _layout, _view, spoken))
 
 
 def measured(context: ReportContext) -> Measured:

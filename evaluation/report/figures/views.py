@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ import polars as pl
 
 from evaluation.report.context import ReportContext
 from evaluation.report.display import ordered
-from evaluation.report.figures.drawing import COLORS, MOST_POINTS, line
+from evaluation.report.figures.drawing import COLORS, MOST_POINTS, Figure, as_json, line
 from evaluation.report.names import Place, cell_label, pair_labels, places
 
 MOST_CELLS = 14
@@ -25,6 +25,21 @@ BUDGET = 6000
 """Points of all curves of one figure together; the curves' own tables hold all of them."""
 
 
+Traces = Callable[[ReportContext, "View", int], Iterator[go.Scatter]]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What tells the figures of views apart: the frame and its file, the layout by rows of the legend, the traces."""
+
+    frame: str
+    layout: Callable[[int], go.Layout]
+    traces: Traces
+    """Of one view, at most so many points a curve."""
+    spoken: str
+    """Names the arm as {arm}."""
+
+
 @dataclass(frozen=True)
 class View:
     """One choice of the reader: cells at a place; `close` shows bands and marks of the few that are there."""
@@ -33,6 +48,20 @@ class View:
     place: Place
     cells: tuple[str, ...]
     close: bool
+
+
+def figure_of(context: ReportContext, arm: str, curves: Curves) -> Figure | None:
+    """All views of an arm, the most general one visible; None without a curve."""
+    found = views(context, arm, getattr(context.seen, curves.frame))
+    if not found:
+        return None
+    most = allowed(sum(len(view.cells) for view in found))
+    figure = go.Figure(layout=curves.layout(rows_of_legend(context, found)))
+    for choice, view in enumerate(found):
+        traces = curves.traces(context, view, most)
+        figure.add_traces([trace.update(meta=choice, visible=choice == 0) for trace in traces])
+    names, spoken = tuple(view.name for view in found), curves.spoken.format(arm=arm)
+    return Figure(arm, as_json(figure), names, asks="Shown:", spoken=spoken, csv=curves.frame)
 
 
 def planned_pairs(context: ReportContext) -> list[tuple[str, str]]:

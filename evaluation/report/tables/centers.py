@@ -45,7 +45,9 @@ TOO_FEW = "At least two external centers with a result are needed."
 EXPLANATION = (
     "Method: {}; other variants are in the CSV. Prediction interval: for the true value in a new "
     "center. τ: standard deviation between centers{}; I²: their share of all variance. Q: p of the "
-    "test that centers agree, which a few centers rarely reject. Without a center: the same over the others."
+    "test that centers agree, which a few centers rarely reject. Where a few centers happen to agree, the interval may "
+    "be narrower than that of any of them; then go by the normal one in the CSV. Without a center: the same over the "
+    "others."
 )
 
 

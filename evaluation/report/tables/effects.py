@@ -83,7 +83,8 @@ def primary(context: ReportContext) -> Table:
 
 def named_effects(context: ReportContext) -> list[Table]:
     """Payoff, source and init effects at every place, and the planned pairs where they are not the primary family."""
-    frame = lined(context.seen.effects).filter((pl.col("family") != "primary") | (pl.col("effect") != "pair"))
+    frame = lined(_at_the_only_center(context, context.seen.effects))
+    frame = frame.filter((pl.col("family") != "primary") | (pl.col("effect") != "pair"))
     return [_named(context, place, place.rows(frame)) for place in places(context, frame)]
 
 
@@ -110,9 +111,22 @@ def _named(context: ReportContext, place: Place, frame: pl.DataFrame) -> Table:
 
 def named_frame(context: ReportContext) -> tuple[pl.DataFrame, Place | None]:
     """Rows of payoff, source and init effects at all places, and the most general of these; None without any."""
-    frame = context.seen.effects.filter(pl.col("effect").is_in(NAMED))
+    frame = _at_the_only_center(context, context.seen.effects).filter(pl.col("effect").is_in(NAMED))
     found = places(context, frame)
     return frame, found[0] if found else None
+
+
+def _at_the_only_center(context: ReportContext, effects: pl.DataFrame) -> pl.DataFrame:
+    """Named effects at the only external center as the pooled rows tell them, which hold the primary family.
+
+    Both are of the same images; but at single centers nothing is primary, and p is adjusted within other families.
+    """
+    centers, outside = context.centers("external"), pl.col("role") == "external"
+    pooled = outside & (pl.col("center") == "all") & pl.col("effect").is_in(NAMED)
+    if len(centers) != 1 or effects.filter(pooled).is_empty():
+        return effects
+    told_twice = outside & (pl.col("center") == centers[0]) & pl.col("effect").is_in(NAMED)
+    return effects.filter(~told_twice).with_columns(center=pl.when(pooled).then(pl.lit(centers[0])).otherwise("center"))
 
 
 def table_id(place: Place) -> str:

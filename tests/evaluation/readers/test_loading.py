@@ -53,6 +53,11 @@ def test_a_column_named_row_is_no_obstacle(write):
         ("B,1,with AI,nan,p1,1", r"row 5: rating is 'nan'; it must be a number"),
         ("B,1,with AI,,p1,1", r"row 5: rating is empty; it must be a value; fill it in or delete the row"),
         (",1,with AI,5,p1,1", r"row 5: reader is empty"),
+        (
+            "=cmd(),1,with AI,5,p1,1",
+            r"row 5: reader is '=cmd\(\)'; it must be a name that does not begin with =, \+, -",
+        ),
+        ("B,1,+AI,5,p1,1", r"row 5: modality is '\+AI'; it must be a name"),
         ("B, ,with AI,5,p1,1", r"row 5: case is empty"),
         ("B,1,with AI,5,,1", r"row 5: patient is empty"),
         ("B,1,with AI,5,p1,2", r"row 5: truth is '2'; it must be 1 \(positive\) or 0 \(negative\); correct it"),

@@ -77,6 +77,10 @@ def test_rows_and_columns_that_only_one_of_them_has_are_named():
     ]
 
 
+def test_rows_that_changed_places_are_named_since_the_page_tells_lines():
+    assert said(as_csv(COMPUTED)[[1, 0, 2]]) == ["tables/t.csv: its rows stand in another order."]
+
+
 def test_rows_that_no_text_tells_apart_are_counted_with_the_header_as_row_1():
     points = pl.DataFrame({"cell": ["one", "one"], "fpr": [0.0, 0.5]})
 
@@ -103,3 +107,17 @@ def test_a_section_that_was_cut_out_or_put_in_is_named():
 
     assert {d.place for d in of_pages("p", shorter, PAGE)} == {"p, section calibration", "p, section summary"}
     assert "the report has no such part" in str(of_pages("p", PAGE, shorter)[-1])
+
+
+def test_sections_that_changed_places_are_named():
+    cohort = '<section id="cohort">12</section>'
+    first, last = PAGE.replace("<section", f"{cohort}<section"), PAGE.replace("</main>", f"{cohort}</main>")
+
+    assert [str(difference) for difference in of_pages("p", last, first)] == ["p: its sections stand in another order."]
+
+
+def test_a_text_that_was_added_to_at_its_end_is_quoted_there():
+    style = "<style>" + "a{color:red}" * 20
+    (difference,) = of_pages("p", f"{style}b{{display:none}}</style>", f"{style}</style>")
+
+    assert "display:none" in difference.found

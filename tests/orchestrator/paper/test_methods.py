@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from orchestrator.paper.methods import Subject, methods
 from orchestrator.paper.references import bibliography
 from orchestrator.paper.statement import availability, statement
 from orchestrator.paper.words import NEEDS_INPUT, cited
+from tests.evaluation.report_example import example
 from tests.orchestrator.paper.subjects import ARM, subject
 
 
@@ -63,6 +65,25 @@ def test_the_methods_name_centers_split_budget_lock_and_software():
 def test_another_plan_gives_another_sentence_which_the_first_lacks(change: dict[str, Any], told: str):
     assert told in text_of(subject(**change))
     assert told not in text_of(subject())
+
+
+def test_images_are_not_called_patients_where_intervals_take_them_as_independent():
+    text = text_of(subject())
+
+    assert "predictive values are of images" in text
+    assert "The unit of analysis is the patient" not in text
+
+
+def test_heterogeneity_and_recalibration_are_methods_only_where_something_was_summarized():
+    found = example().comparison
+    without = replace(found, heterogeneity=found.heterogeneity.clear(), calibration=found.calibration.clear())
+    facts = {part.key: part.facts for part in methods(subject(facts={"comparison": without}))}
+    whole = {part.key: part.facts for part in methods(subject())}
+
+    assert "Hartung and Knapp" in whole["heterogeneity"]
+    assert "isotonic recalibration" in whole["calibration"]
+    assert facts["heterogeneity"] == facts["calibration"] == ""  # so that checklists do not call these items filled
+    assert facts["secondary"]
 
 
 def test_a_source_is_told_with_what_is_known_of_it_and_a_gap_for_the_rest():

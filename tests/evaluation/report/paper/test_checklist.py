@@ -72,6 +72,13 @@ def test_an_item_without_facts_needs_input_even_where_it_could_be_filled():
     assert "not planned in this study" in robustness.missing
 
 
+def test_other_statistics_do_not_fill_the_items_of_heterogeneity_and_updating():
+    lines = fill(load_checklist("tripod_ai"), Answers({"secondary": Answer("methods.md", "Decision curves.")}, {}, {}))
+    status = {line.item.id: line.status for line in lines}
+
+    assert (status["12d"], status["12f"], status["12e"]) == (OPEN, OPEN, FILLED)
+
+
 def test_sealed_results_are_partly_missing():
     tables = {"discrimination": [Answer("Table 2")], "operating-points": [Answer("Table 3")]}
     lines = fill(load_checklist("stard_ai"), Answers({}, tables, {}, sealed=True))
