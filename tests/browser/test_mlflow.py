@@ -17,7 +17,7 @@ import pytest
 from infra.records import CellRecord, CenterRecord, JobRecord, StudyRecord
 from infra.tracking import Tracker, pages, prepare
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 PATIENCE = 90_000
 """Milliseconds; the first page of a fresh server takes long on a busy machine."""

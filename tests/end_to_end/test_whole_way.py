@@ -17,8 +17,9 @@ def records(place):
 def test_every_planned_job_is_published_once(swept):
     found = Counter(record["kind"] for record in records(swept))
 
-    # 4 classification cells, 1 detector, 1 radiomics in 2 parts; 2 folds, 3 centers, 2 trials for each classifier.
-    assert found == {"features": 6, "pretrain": 1, "tune": 8, "fit": 12, "predict": 36}
+    # 4 classification cells, 1 detector, 1 radiomics in 2 parts; 2 folds, 3 centers, 2 trials for each classifier, whose
+    # boxes are moved (24) and whose maps are drawn (24).
+    assert found == {"features": 6, "pretrain": 1, "tune": 8, "fit": 12, "predict": 36 + 24 + 24}
 
 
 def test_one_trial_of_each_batch_of_two_is_thinned_at_the_rung(swept):
@@ -62,6 +63,24 @@ def test_external_centers_are_in_the_tables_beside_the_report(swept):
     assert external["auc"].is_between(0, 1).all()
 
 
+def test_moved_boxes_and_maps_come_to_the_report_and_pictures_stay_in_the_center(swept):
+    tables = swept.store / "report" / "tables"
+    moved, maps = pl.read_csv(tables / "stability.csv"), pl.read_csv(tables / "saliency.csv")
+    pages = {place: (swept.store / place / "report.html").read_text() for place in ("report", "report-shared")}
+
+    external = moved.filter(pl.col("role") == "external", pl.col("center") == "all")
+    assert external["variant"].unique().to_list() == ["shift 0.1"]
+    assert (external["images"] == 8).all()  # 4 of each of two centers
+    assert maps.filter(pl.col("role") == "external")["cell"].n_unique() == 4
+    assert ['<img src="data:image/' in page for page in pages.values()] == [True, False]
+
+
+def test_every_number_of_the_report_is_found_again(swept):
+    done = swept.run("report", "tiny.yaml", "--verify")
+
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_same_command_again_finds_nothing_to_do(swept):
     before = swept.finished()
 
@@ -71,12 +90,12 @@ def test_the_same_command_again_finds_nothing_to_do(swept):
     assert swept.finished() == before
 
 
-def test_mlflow_holds_one_run_per_job_and_per_cell(swept):
+def test_mlflow_holds_one_run_per_job_per_cell_and_per_cell_and_center(swept):
     with sqlite3.connect(swept.folder / "runs" / "mlflow.db") as database:
         rows = database.execute("select value, count(*) from tags where key = 'level' group by value").fetchall()
         open_runs = database.execute("select count(*) from runs where status != 'FINISHED'").fetchone()
 
-    assert dict(rows) == {"job": 63, "cell": 6, "study": 1}
+    assert dict(rows) == {"job": 111, "cell": 6, "center": 18, "study": 1}
     assert open_runs == (0,)
 
 
