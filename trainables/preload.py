@@ -8,7 +8,9 @@ from trainables.detection.quiet import import_ultralytics
 quiet_environment()
 import_ultralytics()
 
-import polars  # noqa: E402, F401 - imported for its side effect: it is then there in every child
+import captum.attr  # noqa: E402, F401 - imported for its side effect: it is then there in every child
+import polars  # noqa: E402, F401
+import scipy.stats  # noqa: E402, F401
 import timm  # noqa: E402, F401
 import torch  # noqa: E402, F401
 import ultralytics  # noqa: E402, F401
