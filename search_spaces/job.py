@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 """Raised when the code of a job changes what it computes; old results are then computed anew."""
 
 Kind = Literal["features", "pretrain", "tune", "fit", "predict"]

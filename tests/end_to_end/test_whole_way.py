@@ -17,8 +17,8 @@ def records(place):
 def test_every_planned_job_is_published_once(swept):
     found = Counter(record["kind"] for record in records(swept))
 
-    # 4 classification cells, 1 detector, 1 radiomics in 2 parts; 2 folds, 3 centers, 2 trials for each classifier; boxes
-    # of classifiers are moved (24) and their maps drawn (24).
+    # 4 classification cells, 1 detector, 1 radiomics in 2 parts; 2 folds, 3 centers, 2 trials for each classifier;
+    # boxes of classifiers are moved (24) and their maps drawn (24).
     assert found == {"features": 6, "pretrain": 1, "tune": 8, "fit": 12, "predict": 36 + 24 + 24}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -275,6 +276,17 @@ def test_a_pretraining_leaves_a_backbone_that_transfer_starts_from(tmp_path: Pat
     assert run.certificate["fingerprint_before"] == corpus.certificate["fingerprint_after"]
     assert run.certificate["tensors_left_over"] == []
     assert run.certificate["normalization"] == corpus.certificate["normalization"] == {"kind": "per image"}
+
+
+def test_a_pretraining_does_not_depend_on_how_patients_are_called(tmp_path: Path) -> None:
+    corpus = data(roles=("pretraining",))
+    renamed = replace(corpus, images=corpus.images.with_columns(pl.col("patient").str.reverse()))
+    runs = [FakeRun(tmp_path / name) for name in ("hashed", "hashed otherwise")]
+
+    for run, images in zip(runs, (corpus, renamed), strict=True):
+        task.pretrain(pretrain_job(), images, run)
+
+    assert runs[0].certificate["fingerprint_after"] == runs[1].certificate["fingerprint_after"]
 
 
 def test_predictions_are_one_checked_row_per_region_without_labels(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -146,3 +148,12 @@ def test_a_model_file_of_another_version_is_refused(tmp_path):
 
     with pytest.raises(StudyError, match=r"model\.json: version 99, this release reads 1"):
         read_model(tmp_path)
+
+
+def test_inner_folds_do_not_depend_on_how_patients_are_called():
+    data = training(patients=30)
+    renamed = replace(data, patients=np.array([name[::-1] for name in data.patients]))
+
+    parts = [[part.tolist() for split in inner_splits(one, seed=1) for part in split] for one in (data, renamed)]
+
+    assert parts[0] == parts[1]

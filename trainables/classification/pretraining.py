@@ -55,9 +55,10 @@ def _card(job: Job) -> ModelCard:
 
 
 def _halves(job: Job, data: JobData) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Training and held-out regions, divided by patient."""
+    """Training and held-out regions, divided by patient; who is held out does not depend on the patients' hashes."""
     regions = region_table(data.images, None, region="image", margin=0.0)
-    patients = regions["patient"].unique().sort()
+    # Hashes are salted by workspace: ordered by them, one recipe would give other weights at every hospital.
+    patients = regions.group_by("patient").agg(pl.col("image").min()).sort("image")["patient"]
     if len(patients) < 2:
         raise StudyError(
             f"Corpus {job['corpus']['name']!r} has images of {len(patients)} patient; at least 2 are needed."

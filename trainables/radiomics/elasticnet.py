@@ -108,13 +108,19 @@ def inner_splits(training: Training, *, seed: int) -> Iterator[Split]:
         )
     for folds in range(min(INNER_FOLDS, *patients), 1, -1):
         grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        splits = list(grouped.split(training.features, training.labels, training.patients))
+        splits = list(grouped.split(training.features, training.labels, _numbered(training.patients)))
         if all(set(training.labels[part]) == {0, 1} for split in splits for part in split):
             return iter(splits)
     raise StudyError(
         f"Radiomics: {patients[1]} positive and {patients[0]} negative patients cannot be halved with both classes on "
         "each side; add patients or use fewer folds."
     )
+
+
+def _numbered(patients: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Patients by the order in which they come: their hashes are salted, and no fold may depend on the salt."""
+    _, first, number = np.unique(patients, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[number], np.intp)
 
 
 def _grid(fixed: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
